@@ -1,0 +1,18 @@
+/* threads.h: the one team. A team of our own (pthreads) because libgomp fixes its spinning before main starts: workers
+ * spin for some tens of microseconds after a job, then sleep on a futex, so a busy neighbour costs little. */
+#ifndef ATTEND_CORE_THREADS_H
+#define ATTEND_CORE_THREADS_H
+
+#include "lib/core/status.h"
+
+/* Equals: for (size_t i = 0; i < tasks; i++) task(arg, i, worker); in any order, on up to attend_threads() workers, the
+ * caller being worker 0. `worker` < attend_threads() picks scratch. Tasks are claimed one by one. A nested call, or a call
+ * while another thread holds the team, runs serially on the caller as worker 0 of its own: scratch is per call, never
+ * global. Cannot fail: if threads cannot be started the caller does all the work. */
+typedef void (*attend_task)(void *arg, size_t index, unsigned worker);
+void attend_parallel(size_t tasks, attend_task task, void *arg);
+
+/* CPUs this process may use: affinity mask, cut by the cgroup's CPU quota (v1 and v2), at least 1. */
+int attend_available_cpus(void);
+
+#endif

@@ -1,0 +1,23 @@
+/* dispatch.h: the table of inner loops, filled once at start-up for this CPU's level (DESIGN.md idea 5). kernels.h's
+ * functions split work over the team and call these. A fast kernel exists only beside the portable one that tests it. */
+#ifndef ATTEND_KERNELS_DISPATCH_H
+#define ATTEND_KERNELS_DISPATCH_H
+
+#include "lib/core/cpu.h"
+#include "lib/kernels/kernels.h"
+
+/* Owned by lib/kernels: add a pointer per inner loop, fill the portable one in every level first, then override. Grouped:
+ * the gemm group and the row-operation group are filled by separate init functions, one source file per level and group. */
+struct attend_gemm_table;
+struct attend_row_table;
+
+const struct attend_gemm_table *attend_gemm_kernels(void);
+const struct attend_row_table *attend_row_kernels(void);
+
+/* For tests: the tables of one level (NULL when the CPU lacks it or the build has none). */
+const struct attend_gemm_table *attend_gemm_kernels_at(attend_isa_level level);
+const struct attend_row_table *attend_row_kernels_at(attend_isa_level level);
+/* For tests: make the level current in this process. */
+void attend_kernels_force(attend_isa_level level);
+
+#endif
