@@ -1,0 +1,47 @@
+/* network.h: what can be done to a loaded network besides running it: packing, training form, memory.
+ *
+ * A network is filled by loaders/ (arch.h, params.h) and then shared by any number of sessions (session.h). */
+#ifndef ATTEND_NN_NETWORK_H
+#define ATTEND_NN_NETWORK_H
+
+#include "lib/nn/params.h"
+
+/* Pack one linear, if that has not happened yet: takes the network's lock, so any thread may call it. NOMEM leaves the
+ * linear as it was. Sessions do this by themselves at first use; attend_network_prepare does it for all linears now. */
+attend_status attend_linear_prepare(attend_network *network, attend_linear *linear);
+attend_status attend_network_prepare(attend_network *network);
+
+/* ---- Training form ----------------------------------------------------------------------------------------------- */
+
+/* Does this parameter learn? `payload` is the caller's. */
+typedef bool (*attend_param_predicate)(const attend_param *param, void *payload);
+
+/* Give the network its own f32 values (every parameter; `stored` then views them) and gradients (zero) to those that the
+ * predicate picks (NULL: all). May be called again with another predicate (gradual unfreezing): values stay, gradients of
+ * newly frozen parameters go, new ones come zeroed. The network must not be running meanwhile, and sessions made for
+ * backward must be made anew. NOMEM: the network still runs, its trainable set is undefined. */
+attend_status attend_network_make_trainable(attend_network *network, attend_param_predicate trainable, void *payload);
+
+/* All gradients to zero. Embedding tables whose gradient only has a few rows (params.h, row_used) pay for these rows. */
+void attend_network_zero_grad(attend_network *network);
+
+/* The values have changed (an optimiser's step): packed and joined forms are made again at their next use. */
+void attend_network_refresh(attend_network *network);
+
+/* Lowest block of a stack (0 encoder, 1 decoder) to which backward has to go: 0 .. block_count-1; -1: down to the
+ * embeddings; block_count: nothing in this stack learns. */
+ptrdiff_t attend_network_lowest_trainable(const attend_network *network, int stack);
+
+/* ---- Memory ---------------------------------------------------------------------------------------------------------- */
+typedef struct attend_network_memory {
+	size_t parameters;  /* elements, tied tensors once */
+	size_t stored;      /* bytes in the mapped files */
+	size_t packed;      /* bytes once every linear is packed as pack_type says */
+	size_t training;    /* f32 values and gradients of the present trainable set (0 before make_trainable) */
+} attend_network_memory;
+void attend_network_measure(attend_network_memory *out, const attend_network *network);
+
+/* The head of this kind, or -1. */
+int attend_network_find_head(const attend_network *network, attend_head_kind kind);
+
+#endif
