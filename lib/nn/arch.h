@@ -83,8 +83,11 @@ typedef struct attend_stack_arch {
 	attend_activation activation;
 	bool gated;              /* down(act(gate x) * (up x)) */
 	const attend_layer_arch *layer; /* [layers], owned by the attend_arch */
-	/* training: HF's dropout places */
-	float dropout_embedding, dropout_hidden, dropout_attention, dropout_activation;
+	/* Training, HF's dropout places: on the embeddings (after their norm) · on attention and FFN outputs before the residual
+	 * sum, unless one of the flags says no (DistilBERT: none after attention; ALBERT: none after the FFN) · on probabilities ·
+	 * inside the FFN after the activation · on the stack's output, after the final norm (T5, XLNet). */
+	float dropout_embedding, dropout_hidden, dropout_attention, dropout_activation, dropout_final;
+	bool no_attention_output_dropout, no_ffn_output_dropout;
 } attend_stack_arch;
 
 /* What a head reads. */
@@ -119,6 +122,7 @@ attend_status attend_head_kind_parse(attend_head_kind *out, const char *name);
 typedef struct attend_head_arch {
 	attend_head_kind kind;
 	attend_pooling pooling;
+	bool on_encoder;            /* reads the encoder although there is a decoder (T5 token classification) */
 	bool after_pooler;          /* reads the pooler's output (BERT sequence, NSP, choice) */
 	size_t dense;               /* output width of the dense layer; 0: none */
 	attend_activation activation;

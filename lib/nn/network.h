@@ -6,6 +6,10 @@
 
 #include "lib/nn/params.h"
 
+/* Once after loading, when params, handles and arch are filled (`network` zero-initialised before): resolve the vectors' and
+ * tables' data, compute sinusoids, make the lock. Frees nothing on failure: attend_network_free does. NOMEM. */
+attend_status attend_network_finish(attend_network *network);
+
 /* Pack one linear, if that has not happened yet: takes the network's lock, so any thread may call it. NOMEM leaves the
  * linear as it was. Sessions do this by themselves at first use; attend_network_prepare does it for all linears now. */
 attend_status attend_linear_prepare(attend_network *network, attend_linear *linear);

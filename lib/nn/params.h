@@ -88,14 +88,18 @@ typedef struct attend_param {
 	int stack;            /* 0 encoder, 1 decoder, -1 neither */
 	int block;            /* block index in its stack, -1: not in a block */
 	size_t count;         /* elements */
+	float *widened;       /* f32 copy behind vectors where the file's tensor is no aligned f32; owned, usually NULL */
 	/* training */
 	bool trainable;
 	float *values;     /* f32, owned by the trainable network; NULL: read-only model */
 	float *grad;       /* NULL: frozen */
 	float *moments[2]; /* the optimiser's; NULL until its first step */
+	uint8_t *row_used; /* [shape[0]] tables: rows whose gradient may differ from zero; NULL: not a table */
+	bool dense_grad;   /* the whole gradient may differ from zero (a tied head went backward) */
 } attend_param;
 
-/* A vector of f32 [n] (bias, norm weight): a view into the file where it is aligned f32, else a widened copy. */
+/* A vector of f32 [n] (bias, norm weight). Loading sets param, offset and n; attend_network_finish sets data: a view into the
+ * file where it is aligned f32, else into the param's widened copy. */
 typedef struct attend_vector {
 	attend_param *param; /* NULL: absent */
 	size_t offset;       /* first element within the param */
@@ -103,12 +107,14 @@ typedef struct attend_vector {
 	const float *data; /* NULL: absent */
 } attend_vector;
 
-/* A table of rows to look up (embeddings), any float dtype: rows x width. */
+/* A table of rows to look up (embeddings), any float dtype: rows x width. Loading sets all but data; finish sets data (and
+ * computes the sinusoids where the stack has them and param is NULL; rows and width are set then too). */
 typedef struct attend_table {
 	attend_param *param; /* NULL: absent (or computed: then `data` is f32) */
 	size_t rows, width;
 	attend_dtype dtype;
 	const void *data; /* NULL: absent */
+	float *owned;     /* behind data when it was computed */
 } attend_table;
 
 /* `rows` outputs of a linear, from one param: outputs row0 .. row0+rows-1 of it. */
@@ -118,13 +124,14 @@ typedef struct attend_linear_part {
 	bool in_out; /* Conv1D: the param is [in, out] */
 } attend_linear_part;
 
-/* y = x W^T + b: the parts stacked over outputs. Packed once, at first use, by whichever thread comes first. */
+/* y = x W^T + b: the parts stacked over outputs (a Conv1D part is a whole param). Loading sets out, in, parts and bias_parts
+ * (param, offset, n; param NULL: that part has no bias). Packed once, at first use, by whichever thread comes first. */
 typedef struct attend_linear {
 	size_t out, in; /* out 0: absent */
 	attend_linear_part parts[3];
 	size_t part_count;
-	attend_vector bias_parts[3]; /* same order; data NULL: absent (zeros) */
-	const float *bias;           /* [out], joined; NULL: none */
+	attend_vector bias_parts[3]; /* same order; param NULL: absent (zeros) */
+	const float *bias;           /* [out], joined when packed; NULL: none */
 	float *bias_owned;           /* behind `bias` when it had to be joined */
 	attend_packed packed;
 	_Atomic(bool) ready;
@@ -174,6 +181,8 @@ typedef struct attend_network {
 	attend_param *params;          /* every bound tensor once, in the order of binding; fixed address */
 	size_t param_count;
 	pthread_mutex_t pack_lock;
+	uint64_t version;              /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
+	bool trainable;                /* attend_network_make_trainable was called */
 } attend_network;
 
 /* Frees params, packed forms, copies; not the mapped files, which the checkpoint owns. */
