@@ -1,7 +1,8 @@
 /* json.h: typed access to JSON that names the place: "config.json: $.hidden_size: expected an integer >= 1, found \"big\"".
  *
  * Strict RFC 8259 in UTF-8; nesting at most 128 deep; strings may hold U+0000 (lengths are given). cJSON is seen by json.c
- * alone. Duplicate keys: the last one counts, as in Python and serde. */
+ * alone. Duplicate keys: the last one counts, as in Python and serde; iteration shows all of them. Numbers are kept as they
+ * were written: integers are exact, and printing repeats them. */
 #ifndef ATTEND_CORE_JSON_H
 #define ATTEND_CORE_JSON_H
 
@@ -52,10 +53,13 @@ attend_status attend_json_fail(const attend_json *value, const char *format, ...
 /* "$.model.vocab[3]" into buffer; returns it. */
 const char *attend_json_path(char *buffer, size_t size, const attend_json *value);
 
-/* Editing and writing, for config.json and friends. Setting replaces in place or appends. `json_text` is any JSON value. */
+/* Editing and writing, for config.json and friends. Setting replaces in place or appends; removing what is not there is OK.
+ * `json_text` is any JSON value. Values borrowed from below a replaced member are stale. Memory of what is replaced or
+ * removed lives as long as the document. */
 attend_status attend_json_set(attend_json *object, const char *key, const char *json_text);
 attend_status attend_json_remove(attend_json *object, const char *key);
-/* Indented by two spaces as Python's json.dumps(indent=2, ensure_ascii=False); indent 0: one line. malloc'ed. */
+/* Indented by two spaces as Python's json.dumps(indent=2, ensure_ascii=False); indent 0: one line.
+ * malloc'ed, NUL-terminated. */
 attend_status attend_json_print(char **out, const attend_json *value, int indent);
 
 #endif

@@ -12,7 +12,11 @@
 typedef void (*attend_task)(void *arg, size_t index, unsigned worker);
 void attend_parallel(size_t tasks, attend_task task, void *arg);
 
-/* CPUs this process may use: affinity mask, cut by the cgroup's CPU quota (v1 and v2), at least 1. */
+/* Whether the calling thread is running a task of attend_parallel. */
+bool attend_in_parallel(void);
+
+/* CPUs this process may use: affinity mask, cut by the cgroup's CPU quota (v1 and v2; 1.5 CPUs count as 2),
+ * at least 1. */
 int attend_available_cpus(void);
 
 #endif

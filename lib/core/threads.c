@@ -1,0 +1,258 @@
+/* threads.c: one team of pthreads for all calls, and how many CPUs it may use.
+ *
+ * A job is announced through one word, the gate: [generation | open | workers inside]. A worker that sees an open gate of a
+ * new generation enters by counting itself in, claims tasks from a shared counter until none is left, and counts itself
+ * out. The caller works too, then closes the gate and waits for those inside only: a worker that a busy machine did not
+ * schedule in time never entered and is not waited for. */
+#include "lib/core/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum { MAX_THREADS = 1024, SPIN_MICROSECONDS = 50, STACK_BYTES = 2 << 20 };
+
+static const uint64_t INSIDE = 0xffffu, OPEN = 0x10000u, GENERATION = 0x20000u;
+
+static struct team {
+	_Atomic uint64_t gate;
+	char pad0[56]; /* words that many cores write lie on lines of their own */
+	_Atomic size_t next;
+	char pad1[56];
+	/* The job: written while the gate is closed and nobody is inside. */
+	attend_task task;
+	void *arg;
+	size_t tasks;
+
+	atomic_bool held; /* a call is using the team */
+	atomic_int wanted; /* attend_set_threads; 0: the default */
+	atomic_bool quit;
+	atomic_int sleeping;       /* workers waiting on `wake` */
+	atomic_bool caller_sleeps; /* the caller waits on `done` */
+	pthread_mutex_t lock;
+	pthread_cond_t wake, done;
+	int started; /* workers besides the caller; guarded by `held` */
+	int refused; /* the team size at which the system refused threads, so that it is not asked again */
+	bool spin;   /* the CPUs suffice for all threads */
+	pthread_t threads[MAX_THREADS];
+} team = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+
+static _Thread_local bool inside_task; /* this thread runs a task: nested calls are serial */
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void run_tasks(attend_task task, void *arg, size_t tasks, unsigned worker)
+{
+	inside_task = true;
+	for (;;) {
+		const size_t i = atomic_fetch_add_explicit(&team.next, 1, memory_order_relaxed);
+		if (i >= tasks) break;
+		task(arg, i, worker);
+	}
+	inside_task = false;
+}
+
+static bool news(uint64_t gate, uint64_t seen)
+{
+	return (gate & OPEN) != 0 && gate / GENERATION != seen;
+}
+
+/* Wait for an open gate of a generation other than `seen`; false: quit. */
+static bool await_job(uint64_t seen)
+{
+	if (team.spin) {
+		const uint64_t end = now_ns() + SPIN_MICROSECONDS * 1000u;
+		do {
+			for (int i = 0; i < 32; i++) {
+				if (news(atomic_load_explicit(&team.gate, memory_order_relaxed), seen)) return true;
+				relax();
+			}
+			if (atomic_load_explicit(&team.quit, memory_order_relaxed)) return false;
+		} while (now_ns() < end);
+	}
+	pthread_mutex_lock(&team.lock);
+	/* The caller opens the gate, then looks at `sleeping`; here the order is the other one: one of the two sees the other. */
+	atomic_fetch_add(&team.sleeping, 1);
+	while (!news(atomic_load(&team.gate), seen) && !atomic_load(&team.quit)) pthread_cond_wait(&team.wake, &team.lock);
+	atomic_fetch_sub(&team.sleeping, 1);
+	pthread_mutex_unlock(&team.lock);
+	return !atomic_load(&team.quit);
+}
+
+static void *worker_main(void *arg)
+{
+	const unsigned worker = (unsigned)(uintptr_t)arg;
+	uint64_t seen = 0;
+	while (await_job(seen)) {
+		uint64_t gate = atomic_load(&team.gate);
+		bool entered = false;
+		while (news(gate, seen) && !entered) entered = atomic_compare_exchange_weak(&team.gate, &gate, gate + 1);
+		if (!entered) continue; /* too late for that one */
+		seen = gate / GENERATION;
+		run_tasks(team.task, team.arg, team.tasks, worker);
+		const uint64_t left = atomic_fetch_sub(&team.gate, 1) - 1;
+		if ((left & (OPEN | INSIDE)) == 0 && atomic_load(&team.caller_sleeps)) {
+			pthread_mutex_lock(&team.lock);
+			pthread_cond_signal(&team.done);
+			pthread_mutex_unlock(&team.lock);
+		}
+	}
+	return NULL;
+}
+
+/* Close the gate, then wait until the last worker is out. */
+static void await_workers(void)
+{
+	if ((atomic_fetch_and(&team.gate, ~OPEN) & INSIDE) == 0) return;
+	const uint64_t end = now_ns() + (team.spin ? SPIN_MICROSECONDS * 1000u : 0u);
+	do {
+		for (int i = 0; i < 32; i++) {
+			if ((atomic_load(&team.gate) & INSIDE) == 0) return;
+			relax();
+		}
+	} while (now_ns() < end);
+	pthread_mutex_lock(&team.lock);
+	atomic_store(&team.caller_sleeps, true);
+	while ((atomic_load(&team.gate) & INSIDE) != 0) pthread_cond_wait(&team.done, &team.lock);
+	atomic_store(&team.caller_sleeps, false);
+	pthread_mutex_unlock(&team.lock);
+}
+
+static void stop_workers(void)
+{
+	pthread_mutex_lock(&team.lock);
+	atomic_store(&team.quit, true);
+	pthread_cond_broadcast(&team.wake);
+	pthread_mutex_unlock(&team.lock);
+	for (int i = 0; i < team.started; i++) pthread_join(team.threads[i], NULL);
+	team.started = 0;
+	atomic_store(&team.quit, false);
+}
+
+/* Bring the team to `size` threads, the caller being one of them. The program's signals are not for workers. */
+static void start_workers(int size)
+{
+	if (team.started) stop_workers();
+	team.spin = size <= attend_available_cpus();
+	pthread_attr_t attributes;
+	if (pthread_attr_init(&attributes) != 0) {
+		team.refused = size;
+		return;
+	}
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	sigset_t all, old;
+	sigfillset(&all);
+	static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}; /* the thread's own faults are */
+	for (size_t i = 0; i < sizeof synchronous / sizeof *synchronous; i++) sigdelset(&all, synchronous[i]);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	while (team.started < size - 1) {
+		void *const id = (void *)(uintptr_t)(team.started + 1);
+		if (pthread_create(&team.threads[team.started], &attributes, worker_main, id) != 0) {
+			team.refused = size;
+			break;
+		}
+		team.started++;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+}
+
+/* Only the forking thread lives on in a child: it gets a new team at its next call. */
+static void after_fork(void)
+{
+	team.started = 0;
+	team.refused = 0;
+	atomic_store(&team.gate, 0);
+	atomic_store(&team.quit, false);
+	atomic_store(&team.held, false);
+	atomic_store(&team.sleeping, 0);
+	atomic_store(&team.caller_sleeps, false);
+	pthread_mutex_init(&team.lock, NULL);
+	pthread_cond_init(&team.wake, NULL);
+	pthread_cond_init(&team.done, NULL);
+}
+
+__attribute__((constructor)) static void on_load(void)
+{
+	pthread_atfork(NULL, NULL, after_fork);
+}
+
+/* A call that is still running at exit (of another thread) keeps its team; the process ends all the same. */
+__attribute__((destructor)) static void on_unload(void)
+{
+	if (inside_task || atomic_exchange(&team.held, true)) return;
+	if (team.started) stop_workers();
+	atomic_store(&team.held, false);
+}
+
+static void run_serially(size_t tasks, attend_task task, void *arg)
+{
+	for (size_t i = 0; i < tasks; i++) task(arg, i, 0);
+}
+
+void attend_parallel(size_t tasks, attend_task task, void *arg)
+{
+	const int size = attend_threads();
+	if (tasks <= 1 || size <= 1 || inside_task || atomic_exchange(&team.held, true)) {
+		run_serially(tasks, task, arg);
+		return;
+	}
+	if (team.started != size - 1 && team.refused != size) start_workers(size);
+	team.task = task;
+	team.arg = arg;
+	team.tasks = tasks;
+	atomic_store_explicit(&team.next, 0, memory_order_relaxed);
+	atomic_store(&team.gate, (atomic_load(&team.gate) / GENERATION + 1) * GENERATION + OPEN);
+	if (atomic_load(&team.sleeping) > 0) {
+		pthread_mutex_lock(&team.lock);
+		if (tasks > (size_t)team.started) pthread_cond_broadcast(&team.wake);
+		else for (size_t i = 1; i < tasks; i++) pthread_cond_signal(&team.wake);
+		pthread_mutex_unlock(&team.lock);
+	}
+	run_tasks(task, arg, tasks, 0);
+	await_workers();
+	atomic_store(&team.held, false);
+}
+
+attend_status attend_set_threads(int n)
+{
+	if (n < 0 || n > MAX_THREADS)
+		return attend_fail(ATTEND_ERR_ARG, "threads: expected 0 to %d, found %d", MAX_THREADS, n);
+	atomic_store(&team.wanted, n);
+	return ATTEND_OK;
+}
+
+int attend_threads(void)
+{
+	static atomic_int standard;
+	const int wanted = atomic_load_explicit(&team.wanted, memory_order_relaxed);
+	if (wanted) return wanted;
+	int cpus = atomic_load_explicit(&standard, memory_order_relaxed);
+	if (!cpus) {
+		cpus = attend_available_cpus();
+		if (cpus > MAX_THREADS) cpus = MAX_THREADS;
+		atomic_store_explicit(&standard, cpus, memory_order_relaxed);
+	}
+	return cpus;
+}
+
+bool attend_in_parallel(void)
+{
+	return inside_task;
+}
