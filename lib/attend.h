@@ -1,8 +1,328 @@
-/* attend.h: the inference API of libattend. */
+/* attend.h: the inference API of libattend: HuggingFace folders of the BERT, GPT and T5 families, on the CPU.
+ *
+ *     attend_model *model;
+ *     attend_pipeline *pipeline;
+ *     attend_fill_mask_result result;
+ *     const attend_text text = {.text = "The cat sat on the [MASK].", .size = 26};
+ *     if (attend_model_load(&model, "bert-mini", NULL) != ATTEND_OK) puts(attend_error());
+ *     attend_pipeline_new(&pipeline, model);
+ *     attend_fill_mask(&result, pipeline, &text, 1, NULL);
+ *     printf("%s %g\n", result.masks[0].items[0].token_str, result.masks[0].items[0].score);
+ *     attend_fill_mask_free(&result);
+ *     attend_pipeline_free(pipeline);
+ *     attend_model_free(model);
+ *
+ * Reading order: models, pipelines, tasks, generation, whole tensors, measuring. Status codes, the error line, logging and
+ * threads are in attend_base.h, tokenizers in attend_tokenizer.h, fine-tuning in attend_train.h.
+ *
+ * Rules that hold everywhere:
+ * - Fallible functions return attend_status; results come through a leading `out`, which is untouched on failure, and belong
+ *   to the caller, who frees them with the function of the same family. A *returned* pointer is borrowed from the object that
+ *   its comment names. Every `_free` takes NULL (or a zeroed struct).
+ * - Texts are UTF-8 of a given size. Invalid UTF-8 is ATTEND_ERR_DATA.
+ * - `options` may be NULL: all defaults. In an options struct, zero is the default of every field.
+ * - Results of many texts stand in the order of the texts; what a text gets does not depend on the others, nor on the number
+ *   of threads: the same bits. When a call with several texts fails, the message begins with "text I: " (counted from 1).
+ * - A model is immutable and may be used by many threads at once; a pipeline belongs to one thread at a time. */
 #ifndef ATTEND_H
 #define ATTEND_H
 
 #include "lib/core/attend_base.h"
 #include "tokenizer/attend_tokenizer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== Models ============================================================================================================ */
+
+typedef struct attend_model attend_model;
+
+/* Type of the weights in the matrix products. Everything else (norms, softmax, residuals, outputs) is f32 always. */
+typedef enum attend_weights {
+	ATTEND_WEIGHTS_F32,  /* as stored, widened to f32 */
+	ATTEND_WEIGHTS_BF16, /* rounded to bf16 */
+	ATTEND_WEIGHTS_INT8, /* a scale per output column; activations are quantised per row as they come */
+	ATTEND_WEIGHTS_INT4  /* a scale per 32 inputs */
+} attend_weights;
+
+typedef struct attend_model_options {
+	attend_weights weights;
+} attend_model_options;
+
+/* Load a checkpoint folder: config.json, model.safetensors (or shards), the tokenizer files if there are any. The weights are
+ * mapped, not read: loading takes milliseconds, and processes share the pages. NOTFOUND: no such folder, or a file of it is
+ * missing; FORMAT: a file breaks its format; UNSUPPORTED: a model or tokenizer that attend does not know. */
+ATTEND_API attend_status attend_model_load(attend_model **out, const char *path, const attend_model_options *options);
+ATTEND_API void attend_model_free(attend_model *model);
+
+/* Folder of a checkpoint that comes with attend ("bert-mini", "gpt2-mini", "seq2seq-mini"), malloc'ed, the caller frees it.
+ * Looked for in $ATTEND_DATA, beside the program (../share/attend, models/pretrained of a build tree), in the data folder of
+ * the installation. NOTFOUND names the places. */
+ATTEND_API attend_status attend_bundled_model(char **out, const char *name);
+
+/* The folder as it was given, and config.json's model_type ("bert"). Borrowed from the model. */
+ATTEND_API const char *attend_model_path(const attend_model *model);
+ATTEND_API const char *attend_model_type(const attend_model *model);
+
+/* The folder's tokenizer, borrowed from the model; NULL when the folder has none (then attend_error() says what is missing). */
+ATTEND_API const attend_tokenizer *attend_model_tokenizer(const attend_model *model);
+
+/* Does the checkpoint hold this head? "mlm", "lm", "seq2seq", "sequence", "token", "qa", "nsp", "multiple-choice". */
+ATTEND_API bool attend_model_has_head(const attend_model *model, const char *head);
+
+/* Tokens (special ones included) that one text may have: the least of the position table and the tokenizer's limit;
+ * SIZE_MAX: no limit (T5). */
+ATTEND_API size_t attend_model_max_length(const attend_model *model);
+/* Width of the hidden states, and rows of the word embedding. */
+ATTEND_API size_t attend_model_hidden_size(const attend_model *model);
+ATTEND_API size_t attend_model_vocab_size(const attend_model *model);
+
+/* Labels of the classifier by config.json's id2label ("LABEL_0" ... where it has none). Borrowed from the model; NULL when i
+ * is past the end. */
+ATTEND_API size_t attend_model_label_count(const attend_model *model);
+ATTEND_API const char *attend_model_label(const attend_model *model, size_t i);
+
+/* ==== Pipelines ========================================================================================================= */
+
+/* A model with the memory that running it takes. Grows to the longest text that it has seen; after that a call allocates
+ * nothing but its results. */
+typedef struct attend_pipeline attend_pipeline;
+
+/* The model must outlive the pipeline. NOMEM. */
+ATTEND_API attend_status attend_pipeline_new(attend_pipeline **out, const attend_model *model);
+ATTEND_API void attend_pipeline_free(attend_pipeline *pipeline);
+ATTEND_API const attend_model *attend_pipeline_model(const attend_pipeline *pipeline);
+
+/* What to do with a text of more tokens than the model takes. */
+typedef enum attend_cut {
+	ATTEND_CUT_NEVER, /* fail with ATTEND_ERR_DATA; the message has the length and the limit */
+	ATTEND_CUT_LEFT,  /* drop tokens at the beginning; of a pair, of the longer text first */
+	ATTEND_CUT_RIGHT  /* drop tokens at the end */
+} attend_cut;
+
+/* ==== Filling masks ===================================================================================================== */
+
+typedef struct attend_fill {
+	double score;                  /* probability; joint: product of the probabilities, each given the tokens before it */
+	size_t token_count;            /* 1; joint: one token per mask, in the order of the text */
+	const int32_t *tokens;
+	const char *const *token_strs; /* decoded tokens, [token_count] */
+	const char *token_str;         /* the first of them */
+	const char *sequence;          /* the text with the mask filled, decoded; with several masks, special tokens stay */
+} attend_fill;
+
+typedef struct attend_fill_list {
+	const attend_fill *items; /* best first */
+	size_t count;
+} attend_fill_list;
+
+/* One entry per mask in the order of the text, each filled on its own; joint: one entry for all masks together. */
+typedef struct attend_fill_mask_result {
+	const attend_fill_list *masks;
+	size_t mask_count;
+	bool joint;
+	size_t truncated; /* tokens that were cut off */
+	void *storage;
+} attend_fill_mask_result;
+
+typedef struct attend_fill_mask_options {
+	size_t top_k;               /* candidates per mask; 0: 5 */
+	const char *const *targets; /* only these tokens compete (their scores are not renormalised); a word that is no token */
+	size_t target_count;        /* counts as its first token, with a warning */
+	bool joint;                 /* fill several masks together: beam search over the masks, left to right */
+	size_t beams;               /* of joint; 0: four times top_k, at least 20 */
+	attend_cut cut;
+} attend_fill_mask_options;
+
+/* The most likely tokens for each mask token, as HF's fill-mask pipeline. The head runs on the masked positions only.
+ * out [count]; free each with attend_fill_mask_free. DATA: a text without a mask, or too long. ARG: the checkpoint has no
+ * masked-language head, or no tokenizer with a mask token. */
+ATTEND_API attend_status attend_fill_mask(attend_fill_mask_result *out, attend_pipeline *pipeline, const attend_text *texts,
+                                          size_t count, const attend_fill_mask_options *options);
+ATTEND_API void attend_fill_mask_free(attend_fill_mask_result *result);
+
+/* ==== Classifying texts ================================================================================================= */
+
+typedef enum attend_score_function {
+	ATTEND_SCORE_DEFAULT, /* by config.json: regression: none; several labels at once, or one output: sigmoid; else softmax */
+	ATTEND_SCORE_SOFTMAX,
+	ATTEND_SCORE_SIGMOID,
+	ATTEND_SCORE_NONE
+} attend_score_function;
+
+typedef struct attend_label_score {
+	const char *label; /* borrowed from the model */
+	size_t index;
+	float score;
+} attend_label_score;
+
+typedef struct attend_classification {
+	attend_label_score *labels; /* best first */
+	size_t count;
+	size_t truncated; /* tokens that were cut off */
+} attend_classification;
+
+typedef struct attend_classify_options {
+	size_t top_k;       /* labels to give; 0: all */
+	double threshold;   /* leave out labels with a score below it */
+	double temperature; /* logits are divided by it first; 0: 1 */
+	attend_score_function function;
+	attend_cut cut;
+} attend_classify_options;
+
+/* Scores of a text or pair by the checkpoint's sequence head, as HF's text-classification pipeline. out [count]; free each
+ * with attend_classification_free. ARG: the checkpoint has no sequence head. DATA: too long. */
+ATTEND_API attend_status attend_classify(attend_classification *out, attend_pipeline *pipeline, const attend_text *texts,
+                                         size_t count, const attend_classify_options *options);
+ATTEND_API void attend_classification_free(attend_classification *result);
+
+/* Probability that `pair` follows `text`, by the next-sentence (ALBERT: sentence-order) head; out [count]. */
+ATTEND_API attend_status attend_next_sentence(float *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
+                                              attend_cut cut);
+
+/* ==== Classifying tokens ================================================================================================ */
+
+typedef enum attend_aggregation {
+	ATTEND_AGGREGATE_NONE,    /* every token on its own */
+	ATTEND_AGGREGATE_SIMPLE,  /* neighbours of one type are one entity */
+	ATTEND_AGGREGATE_FIRST,   /* a word gets the label of its first token */
+	ATTEND_AGGREGATE_AVERAGE, /* of the mean of its tokens' scores */
+	ATTEND_AGGREGATE_MAX      /* of its token with the highest score */
+} attend_aggregation;
+
+typedef struct attend_entity {
+	const char *label;         /* "B-PER"; aggregated: "PER" */
+	float score;
+	size_t index;              /* of the token, [CLS] counting; aggregated: of the first one */
+	const char *word;
+	size_t start, end;         /* code points of the text, end exclusive */
+	size_t byte_start, byte_end;
+} attend_entity;
+
+typedef struct attend_entities {
+	const attend_entity *items; /* in the order of the text */
+	size_t count;
+	size_t truncated;
+	void *storage;
+} attend_entities;
+
+typedef struct attend_ner_options {
+	attend_aggregation aggregation;
+	const char *const *ignore; /* labels to leave out; NULL: "O" alone */
+	size_t ignore_count;
+	size_t stride; /* > 0: a text that is too long runs in windows that overlap by so many tokens (needs aggregation) */
+	attend_cut cut;
+} attend_ner_options;
+
+/* Labels of tokens or words, as HF's token-classification pipeline. out [count]; free each with attend_entities_free. */
+ATTEND_API attend_status attend_ner(attend_entities *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
+                                    const attend_ner_options *options);
+ATTEND_API void attend_entities_free(attend_entities *result);
+
+/* ==== Answering questions =============================================================================================== */
+
+typedef struct attend_answer {
+	double score;
+	size_t start, end; /* code points of the context, end exclusive */
+	const char *answer; /* "" : the context has none */
+} attend_answer;
+
+typedef struct attend_answers {
+	const attend_answer *items; /* best first */
+	size_t count;
+	void *storage;
+} attend_answers;
+
+typedef struct attend_qa_options {
+	size_t top_k;            /* 0: 1 */
+	size_t doc_stride;       /* tokens that windows of a long context overlap by; 0: min(max_seq_len / 2, 128) */
+	size_t max_answer_len;   /* tokens; 0: 15 */
+	size_t max_seq_len;      /* tokens of a window, question included; 0: min(the model's limit, 384) */
+	size_t max_question_len; /* tokens; 0: 64 */
+	bool handle_impossible_answer;
+	bool keep_token_bounds;  /* do not widen answers to whole words */
+} attend_qa_options;
+
+/* Answers as spans of the context, as HF's question-answering pipeline. Each text is the question, its pair the context.
+ * out [count]; free each with attend_answers_free. A question of more than max_question_len tokens is cut, with a warning. */
+ATTEND_API attend_status attend_answer_question(attend_answers *out, attend_pipeline *pipeline, const attend_text *texts,
+                                                size_t count, const attend_qa_options *options);
+ATTEND_API void attend_answers_free(attend_answers *result);
+
+/* ==== Embedding texts =================================================================================================== */
+
+typedef enum attend_embed_pooling {
+	ATTEND_EMBED_DEFAULT, /* as the folder's 1_Pooling says; else mean */
+	ATTEND_EMBED_MEAN,
+	ATTEND_EMBED_CLS,
+	ATTEND_EMBED_LAST,
+	ATTEND_EMBED_MAX,
+	ATTEND_EMBED_MEAN_SQRT, /* sum divided by the square root of the length */
+	ATTEND_EMBED_WEIGHTED   /* mean weighted by position 1, 2, ... */
+} attend_embed_pooling;
+
+typedef enum attend_normalize {
+	ATTEND_NORMALIZE_DEFAULT, /* as the folder's modules.json says; else not */
+	ATTEND_NORMALIZE_OFF,
+	ATTEND_NORMALIZE_L2
+} attend_normalize;
+
+typedef struct attend_embed_options {
+	attend_embed_pooling pooling;
+	attend_normalize normalize;
+	attend_cut cut; /* NEVER: a sentence-transformers folder still cuts on the right at its max_seq_length, as its maker does */
+	size_t *truncated; /* [count] or NULL: tokens that were cut off each text */
+} attend_embed_options;
+
+/* Width of what attend_embed gives with these options. */
+ATTEND_API attend_status attend_embed_width(size_t *out, const attend_pipeline *pipeline, const attend_embed_options *options);
+
+/* One vector per text: the last hidden states (of the encoder, where there are two stacks) pooled over all tokens, special
+ * ones included; sentence-transformers folders run all their modules. out [count, width], the caller's. */
+ATTEND_API attend_status attend_embed(float *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
+                                      const attend_embed_options *options);
+
+/* ==== Perplexity ======================================================================================================== */
+
+typedef struct attend_perplexity_options {
+	size_t max_length; /* tokens of a window; 0: the model's limit (1024 where it has none) */
+	size_t stride;     /* tokens that a window moves by; 0: min(512, max_length) */
+	/* Called after each window with the tokens done and their total; false cancels. May be NULL. */
+	bool (*progress)(void *payload, size_t done, size_t total);
+	void *payload;
+} attend_perplexity_options;
+
+typedef struct attend_perplexity_result {
+	double perplexity; /* exp(mean) with the weighting of HF's documentation: a window counts its new tokens less one */
+	double mean;       /* the mean negative log-likelihood behind it, in nats */
+	double nll;        /* exact sum over all predicted tokens, in nats */
+	size_t predicted;  /* their number */
+	size_t tokens;     /* of the text */
+	size_t windows;
+} attend_perplexity_result;
+
+/* Perplexity of one long text under a causal language model, by HF's sliding window. DATA: fewer than two tokens. */
+ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend_pipeline *pipeline, const char *text,
+                                           size_t size, const attend_perplexity_options *options);
+
+/* ==== Generation ======================================================================================================== */
+
+/* ==== Whole tensors ===================================================================================================== */
+
+/* ==== Inspecting folders ================================================================================================ */
+
+/* ==== Measuring ========================================================================================================= */
+
+/* ==== Small services for programs ======================================================================================= */
+
+/* Member `key` of one JSON object of `size` bytes: a string is decoded, any other value is given as its JSON text. *value is
+ * malloc'ed with a NUL after *value_size bytes; the caller frees it. NOTFOUND (no message): the object has no such member,
+ * or null. DATA: no JSON object; the message begins with `name` ("stdin:12"). */
+ATTEND_API attend_status attend_json_member(char **value, size_t *value_size, const char *object, size_t size, const char *key,
+                                            const char *name);
+
+#ifdef __cplusplus
+}
+#endif
 #endif
