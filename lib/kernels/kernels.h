@@ -225,13 +225,13 @@ void attend_relative_bias_backward(float *dtable, const float *d_distance_bias, 
                                    bool bidirectional, size_t buckets, size_t max_distance);
 
 /* ---- Optimisers, one fused pass over a parameter (lib/train decides the numbers) ------------------------------------------ */
-typedef struct attend_adamw {
-	float lr, beta1, beta2, eps, weight_decay, grad_scale; /* decoupled decay, Loshchilov & Hutter 2019; g *= grad_scale first */
-	float bias_correction1, bias_correction2;              /* 1 - beta^t */
+typedef struct attend_adamw { /* double: 1 - beta is formed from it */
+	double lr, beta1, beta2, eps, weight_decay, grad_scale; /* decoupled decay, Loshchilov & Hutter 2019; g *= grad_scale first */
+	double bias_correction1, bias_correction2;              /* 1 - beta^t */
 } attend_adamw;
 void attend_adamw_update(float *w, float *m, float *v, const float *g, size_t count, const attend_adamw *o);
 typedef struct attend_sgd {
-	float lr, momentum, dampening, weight_decay, grad_scale;
+	double lr, momentum, dampening, weight_decay, grad_scale;
 	bool nesterov, first; /* first: the momentum buffer starts as the gradient */
 } attend_sgd;
 void attend_sgd_update(float *w, float *momentum, const float *g, size_t count, const attend_sgd *o);

@@ -1,0 +1,33 @@
+/* attention_tile.h: what attention's forward and backward share: which keys a query sees, biases, dropout of a tile. */
+#ifndef ATTEND_KERNELS_ATTENTION_TILE_H
+#define ATTEND_KERNELS_ATTENTION_TILE_H
+
+#include "lib/kernels/row_table.h"
+
+/* Key positions lo .. hi-1 that query i sees by causality and by the window over indices (a window over given positions is a
+ * bias of -inf). lo >= hi: none. */
+typedef struct key_range {
+	size_t lo, hi;
+} key_range;
+key_range attend_attention_range(const attend_attention *a, size_t i);
+
+/* Bias of head h, query i at lanes lo..hi-1 of the tile that starts at key `base`: NULL when there is none, else readable in
+ * those lanes; may use `space`. */
+const float *attend_attention_bias(const attend_attention *a, size_t h, size_t i, size_t base, size_t lo, size_t hi,
+                                   float space[ATTEND_KV_TILE]);
+
+/* p [TILE] *= mask/(1-p) at lanes 0..count-1 of that tile. */
+void attend_attention_dropout(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t i, size_t base,
+                              size_t count, float *p);
+
+/* Index of a distance in a bias of 2*span+1, clamped. */
+size_t attend_distance_index(int64_t distance, size_t span);
+
+/* Lanes of a tile's part of a range. */
+static inline key_range tile_range(key_range range, size_t base, size_t count)
+{
+	const key_range lanes = {range.lo > base ? range.lo - base : 0, range.hi > base ? range.hi - base : 0};
+	return (key_range){lanes.lo < count ? lanes.lo : count, lanes.hi < count ? lanes.hi : count};
+}
+
+#endif

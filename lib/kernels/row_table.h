@@ -1,0 +1,90 @@
+/* row_table.h: the inner loops of everything but the packed products: one row, or one range of elements, on one thread.
+ * Each entry has a portable loop in its operation's file (norm.c, activation.c, ...) and vector twins in row_avx2.c,
+ * row_avx512.c and row_neon.c. The public functions of kernels.h split the work over the team and call these.
+ *
+ * One answer: an entry reduces a row in lanes and an order that follow from its length alone; elements of a range are
+ * independent of where the range begins. */
+#ifndef ATTEND_KERNELS_ROW_TABLE_H
+#define ATTEND_KERNELS_ROW_TABLE_H
+
+#include "lib/kernels/dispatch.h"
+
+/* Lanes of a running sum in attention: lane j % 16 collects key j of each tile, at every level. */
+enum { ATTEND_SUM_LANES = 16 };
+
+struct attend_row_table {
+	/* c [rows,n] = (accumulate ? c : 0) + a b; a(r,k) at a[r*a_row + k*a_step], b [steps,n] with ldb. Each element is one
+	 * chain over k = 0 .. steps-1, whatever rows and n are. */
+	void (*product)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
+	                size_t rows, size_t steps, size_t n, bool accumulate);
+
+	/* One row of scores against one tile. With s = scale*s + bias (NULL: 0) in lanes lo..hi-1 and -inf in the others:
+	 * max' = max(*max, s); s = exp(s - max'); sum = sum*exp(*max - max') + s by lanes; returns exp(*max - max'). bias is
+	 * read in lo..hi-1 only; all ATTEND_KV_TILE lanes of s are written. */
+	float (*attention_row)(float *s, size_t lo, size_t hi, float scale, const float *bias, float *max, float *sum);
+	/* s = exp(scale*s + bias - log_sum) in lanes lo..hi-1, 0 in the others. */
+	void (*attention_probabilities)(float *s, size_t lo, size_t hi, float scale, const float *bias, float log_sum);
+	/* Rows of k or v, [count <= ATTEND_KV_TILE, head_dim] with ldx, as columns 0..count-1 of tile [head_dim][ATTEND_KV_TILE]. */
+	void (*transpose)(float *tile, const float *x, size_t ldx, size_t count, size_t head_dim);
+
+	/* mean and rstd come back always. */
+	void (*layernorm)(float *y, const float *x, const float *w, const float *b, float eps, size_t d, float *mean, float *rstd);
+	void (*layernorm_dx)(float *dx, const float *dy, const float *x, const float *w, float mean, float rstd, size_t d);
+	/* Columns 0..width-1 of n rows that lie ld apart: dw += sum dy*(x-mean)*rstd, db += sum dy. mean, dw or db NULL: left out. */
+	void (*norm_dw)(float *dw, float *db, const float *dy, const float *x, size_t ld, const float *mean, const float *rstd,
+	                size_t n, size_t width);
+	void (*rmsnorm)(float *y, const float *x, const float *w, float eps, size_t d, float *rstd);
+	void (*rmsnorm_dx)(float *dx, const float *dy, const float *x, const float *w, float rstd, size_t d);
+
+	void (*activation)(float *y, const float *x, attend_activation act, size_t count);
+	void (*activation_dx)(float *dx, const float *dy, const float *x, attend_activation act, size_t count);
+	void (*add)(float *y, const float *x, size_t count);
+	void (*add_scaled)(float *y, const float *x, float factor, size_t count); /* y += factor*x */
+	void (*scale)(float *y, const float *x, float factor, size_t count);      /* y = factor*x */
+	void (*multiply)(float *y, const float *a, const float *b, size_t count);
+	double (*sum_squares)(const float *x, size_t count);
+	bool (*all_finite)(const float *x, size_t count);
+	/* Elements first .. first+count-1 of the stream; keep iff word >= threshold, times `factor`; y and x start at `first`. */
+	void (*dropout)(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream, uint64_t first,
+	                size_t count);
+
+	float (*row_max)(const float *x, size_t v);                     /* -inf when v is 0; NaN may be lost */
+	double (*row_sum_exp)(const float *x, float max, size_t v);     /* sum exp(x - max) */
+	double (*row_sum)(const float *x, size_t v);
+	void (*row_exp)(float *y, const float *x, float shift, float factor, size_t v); /* y = exp(x - shift)*factor */
+	void (*row_shift)(float *y, const float *x, float shift, size_t v); /* y = x - shift */
+
+	/* x1' = x1*cosine - x2*sine, x2' = x2*cosine + x1*sine */
+	void (*rotate)(float *x1, float *x2, const float *cosine, const float *sine, size_t count);
+
+	void (*adamw)(float *w, float *m, float *v, const float *g, size_t count, const attend_adamw *o);
+	void (*sgd)(float *w, float *momentum, const float *g, size_t count, const attend_sgd *o);
+};
+
+/* Each operation's file fills its portable entries. */
+void attend_attention_portable(struct attend_row_table *table);
+void attend_norm_portable(struct attend_row_table *table);
+void attend_activation_portable(struct attend_row_table *table);
+void attend_elementwise_portable(struct attend_row_table *table);
+void attend_dropout_portable(struct attend_row_table *table);
+void attend_softmax_portable(struct attend_row_table *table);
+void attend_rotary_portable(struct attend_row_table *table);
+void attend_optimizer_portable(struct attend_row_table *table);
+
+/* An element is kept iff its 32-bit word is at least p * 2^32 (p <= 0 keeps all, p >= 1 none) and is then multiplied. */
+static inline uint64_t attend_dropout_threshold(float p)
+{
+	return p <= 0.0f ? 0 : p >= 1.0f ? (uint64_t)1 << 32 : (uint64_t)((double)p * 0x1p32);
+}
+
+static inline float attend_dropout_factor(float p)
+{
+	return p < 1.0f ? 1.0f / (1.0f - p) : 0.0f;
+}
+
+/* Split 0..count-1 over the team into ranges of at least some ten microseconds of work: `cost` is the work of one index in
+ * simple float operations. The ranges are run in any order; small work runs on the caller alone. */
+typedef void (*attend_range)(void *arg, size_t begin, size_t end);
+void attend_split(size_t count, size_t cost, attend_range range, void *arg);
+
+#endif
