@@ -1,0 +1,31 @@
+/* tables.h: tables that several model files share, and the list that registry.c puts together. */
+#ifndef ATTEND_MODELS_TABLES_H
+#define ATTEND_MODELS_TABLES_H
+
+#include "models/model.h"
+
+/* Lines of the tables, without their prefixes. */
+#define KEY(KEY_, NAMES, VALUE) {.key = ATTEND_KEY_##KEY_, .names = NAMES, .value = VALUE}
+#define KEY_OR(KEY_, NAMES, OTHERWISE, TIMES) \
+	{.key = ATTEND_KEY_##KEY_, .names = NAMES, .otherwise = ATTEND_KEY_##OTHERWISE, .times = TIMES}
+#define CONSTANT(KEY_, VALUE) {.key = ATTEND_KEY_##KEY_, .value = VALUE}
+#define END_KEYS {.key = ATTEND_KEY_NONE}
+/* Further fields of a name go behind, as designators. */
+#define PAIR(ROLE, ...) {.role = ATTEND_ROLE_##ROLE, .form = ATTEND_NAME_PAIR, .pattern = __VA_ARGS__}
+#define WEIGHT(ROLE, ...) {.role = ATTEND_ROLE_##ROLE, .form = ATTEND_NAME_WEIGHT, .pattern = __VA_ARGS__}
+#define RAW(ROLE, ...) {.role = ATTEND_ROLE_##ROLE, .form = ATTEND_NAME_RAW, .pattern = __VA_ARGS__}
+#define END_NAMES {.role = ATTEND_ROLE_NONE}
+#define CLASS(NAME, HEAD) {.name = NAME, .head = ATTEND_HEAD_##HEAD}
+#define CLASS_AS(NAME, HEAD, SHAPE) {.name = NAME, .head = ATTEND_HEAD_##HEAD, .shape = ATTEND_SHAPE_##SHAPE}
+#define END_CLASSES {.name = NULL}
+#define END_HEADS {.kind = ATTEND_HEAD_BASE}
+
+extern const attend_model_name attend_names_bert[]; /* BERT, RoBERTa and its kin, ELECTRA */
+extern const char *const attend_ignored_bert[];
+extern const char *const attend_ignored_gpt[];
+
+extern const attend_model attend_model_bert;
+extern const attend_model attend_model_gpt2;
+extern const attend_model attend_model_t5, attend_model_mt5, attend_model_umt5;
+
+#endif
