@@ -39,15 +39,15 @@ extern "C" {
 typedef struct attend_model attend_model;
 
 /* Type of the weights in the matrix products. Everything else (norms, softmax, residuals, outputs) is f32 always. */
-typedef enum attend_weights {
+typedef enum attend_weight_type {
 	ATTEND_WEIGHTS_F32,  /* as stored, widened to f32 */
 	ATTEND_WEIGHTS_BF16, /* rounded to bf16 */
 	ATTEND_WEIGHTS_INT8, /* a scale per output column; activations are quantised per row as they come */
 	ATTEND_WEIGHTS_INT4  /* a scale per 32 inputs */
-} attend_weights;
+} attend_weight_type;
 
 typedef struct attend_model_options {
-	attend_weights weights;
+	attend_weight_type weights;
 } attend_model_options;
 
 /* Load a checkpoint folder: config.json, model.safetensors (or shards), the tokenizer files if there are any. The weights are

@@ -18,10 +18,10 @@ enum { ATTEND_MAX_EOS = 16 };
 typedef struct attend_config {
 	attend_arch arch;
 	/* model[i], values[i], prefix[i]: of stack i (0 encoder, 1 decoder). The same table twice but for EncoderDecoderModel. */
-	const attend_model *model[2];
+	const attend_family *model[2];
 	attend_key_values values[2];
 	const char *prefix[2];          /* "" , or "encoder." and "decoder." */
-	const attend_model *family;     /* table of the outer model_type */
+	const attend_family *family;     /* table of the outer model_type */
 	bool tie_stacks;                /* tie_encoder_decoder */
 	char *model_type;
 	char *architecture;             /* architectures[0]; NULL: none */

@@ -93,7 +93,7 @@ static const attend_model_class classes[] = {
     END_CLASSES,
 };
 
-const attend_model attend_model_bert = {
+const attend_family attend_model_bert = {
     .model_type = "bert",
     .base_prefix = "bert.",
     .shape = ATTEND_SHAPE_COLUMN,

@@ -73,7 +73,7 @@ static const attend_model_class classes[] = {
 const char *const attend_ignored_gpt[] = {"*attn.bias",           "*attn.masked_bias",           "*attn.attention.bias",
                                           "*attn.attention.masked_bias", "*position_ids", NULL};
 
-const attend_model attend_model_gpt2 = {
+const attend_family attend_model_gpt2 = {
     .model_type = "gpt2",
     .base_prefix = "transformer.",
     .shape = ATTEND_SHAPE_DECODER,

@@ -1,4 +1,4 @@
-/* model.h: what a model family is, as data. One attend_model table (models/<family>.c) says which keys its config.json has, how
+/* model.h: what a model family is, as data. One attend_family table (models/<family>.c) says which keys its config.json has, how
  * its blocks are built, how its tensors are called, which heads exist and which class name means which head. The readers in
  * loaders/ (config_json.c, bind.c) turn it into an attend_arch and an attend_network; no code asks for a family's name.
  *
@@ -171,7 +171,7 @@ typedef enum attend_layer_rule {
 	ATTEND_LAYERS_MODERNBERT /* layer_types, or every n-th layer is full; rotary theta by type */
 } attend_layer_rule;
 
-typedef struct attend_model {
+typedef struct attend_family {
 	const char *model_type;
 	const char *base_prefix; /* "bert.": optional in front of every tensor that is not a head's */
 	attend_model_shape shape;
@@ -187,6 +187,6 @@ typedef struct attend_model {
 	const attend_model_head *heads;  /* up to kind ATTEND_HEAD_BASE, which has no tensors */
 	const attend_model_class *classes; /* up to name NULL */
 	const char *const *ignored;      /* "*.position_ids": patterns ('*': anything) of buffers that are no weights; up to NULL */
-} attend_model;
+} attend_family;
 
 #endif

@@ -167,7 +167,7 @@ static const char *const ignored[] = {"*decoder.block.0.layer.1.EncDecAttention.
 	 .relative = RELATIVE,                   \
 	 .relative_bidirectional = true}
 
-const attend_model attend_model_t5 = {
+const attend_family attend_model_t5 = {
     .model_type = "t5",
     .base_prefix = "transformer.",
     .shape = ATTEND_SHAPE_ENCODER_DECODER,
@@ -181,7 +181,7 @@ const attend_model attend_model_t5 = {
     .ignored = ignored,
 };
 
-const attend_model attend_model_mt5 = {
+const attend_family attend_model_mt5 = {
     .model_type = "mt5",
     .base_prefix = "transformer.",
     .shape = ATTEND_SHAPE_ENCODER_DECODER,
@@ -195,7 +195,7 @@ const attend_model attend_model_mt5 = {
     .ignored = ignored,
 };
 
-const attend_model attend_model_umt5 = {
+const attend_family attend_model_umt5 = {
     .model_type = "umt5",
     .base_prefix = "transformer.",
     .shape = ATTEND_SHAPE_ENCODER_DECODER,

@@ -24,8 +24,8 @@ extern const attend_model_name attend_names_bert[]; /* BERT, RoBERTa and its kin
 extern const char *const attend_ignored_bert[];
 extern const char *const attend_ignored_gpt[];
 
-extern const attend_model attend_model_bert;
-extern const attend_model attend_model_gpt2;
-extern const attend_model attend_model_t5, attend_model_mt5, attend_model_umt5;
+extern const attend_family attend_model_bert;
+extern const attend_family attend_model_gpt2;
+extern const attend_family attend_model_t5, attend_model_mt5, attend_model_umt5;
 
 #endif
