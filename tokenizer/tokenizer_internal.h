@@ -95,6 +95,7 @@ attend_status attend_pattern_from_json(attend_pattern **out, const attend_json *
 attend_status attend_pattern_from_string(attend_pattern **out, const char *string, size_t size);
 attend_status attend_pattern_from_regex(attend_pattern **out, const char *regex, size_t size);
 void attend_pattern_free(attend_pattern *pattern);
+bool attend_pattern_is_regex(const attend_pattern *pattern, const char *text); /* the expression is spelled `text` */
 /* Clear `out` and put all matches, left to right, not overlapping; empty ones as the reference's find_iter gives them. */
 attend_status attend_pattern_find(const attend_pattern *pattern, const char *text, size_t size, attend_span_list *out);
 
@@ -190,8 +191,6 @@ void attend_added_tokens_free(attend_added_tokens *added);
 
 /* ---- the tokenizer: pipeline.c encoding.c decode.c ---- */
 
-struct attend_scratch;
-
 struct attend_tokenizer {
 	attend_normalizer *normalizer;       /* NULL: none */
 	attend_pretokenizer *pretokenizer;   /* NULL: none, the whole piece is one word */
@@ -203,7 +202,6 @@ struct attend_tokenizer {
 	size_t max_length;                   /* SIZE_MAX: not given */
 	bool clean_up;                       /* clean_up_tokenization_spaces */
 	bool language_codes;                 /* Marian: text that starts with ">>" yields its part up to the first "<<" as one token */
-	bool no_type_ids;                    /* reserved for callers that print: this family has no token_type_ids */
 	struct attend_pipeline *pipeline;    /* pipeline.c: plans and scratch pool, made by attend_tokenizer_finish */
 };
 

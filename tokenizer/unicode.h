@@ -81,8 +81,14 @@ bool attend_is_bert_punctuation(uint32_t c);  /* ASCII punctuation or P* of Unic
 bool attend_is_bert_mark(uint32_t c);         /* Mn of Unicode 8.0 */
 bool attend_is_combining(uint32_t c);         /* M*: what StripAccents removes */
 bool attend_is_word(uint32_t c);              /* \w of Rust's regex, Unicode 16 */
-bool attend_is_numeric(uint32_t c);           /* Nd Nl No, Unicode 16: char::is_numeric; also \p{N} */
-bool attend_is_letter(uint32_t c);            /* L*, Unicode 16: \p{L} */
+bool attend_is_numeric(uint32_t c);           /* Nd Nl No, Unicode 17: Rust's char::is_numeric */
+bool attend_is_letter(uint32_t c);            /* L*, Unicode 16: Oniguruma's \p{L} */
+bool attend_is_number(uint32_t c);            /* N*, Unicode 16: Oniguruma's \p{N} */
+bool attend_is_cjk(uint32_t c);               /* BertNormalizer's Chinese characters */
+uint8_t attend_combining_class(uint32_t c);   /* canonical combining class of the normal forms' Unicode version */
+uint8_t attend_script(uint32_t c);            /* script of UnicodeScripts under a number of our own; 0: any */
+/* Is there a grapheme cluster boundary between two neighbours? *state is 0 at the beginning of a text. */
+bool attend_grapheme_break(uint32_t before, uint32_t after, int *state);
 
 /* Rust's char::to_lowercase: 1 to 3 code points; returns how many. */
 size_t attend_lowercase(uint32_t out[3], uint32_t c);
