@@ -1,0 +1,180 @@
+/* trie.c: the double array of trie.h. A node's children lie in one block of 256 cells at base ^ byte; no two nodes share a
+ * base, so the label alone tells whether a cell is the node's child. Block 0 stays empty: a leaf has base 0 and every step
+ * from it fails. Free cells are looked for in the last few blocks only, which keeps building linear. */
+#include "tokenizer/trie.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/core/arena.h"
+
+enum { EMPTY_LABEL = 256, BLOCK = 256, OPEN_BLOCKS = 16, CELL_LIMIT = 1 << 30 };
+
+/* A block while building: a bit a cell. */
+typedef struct block_bits {
+	uint64_t free[BLOCK / 64];      /* the cell is empty */
+	uint64_t base_used[BLOCK / 64]; /* some node has this cell's index as its base */
+	size_t free_count;
+} block_bits;
+
+typedef struct builder {
+	attend_trie *trie;
+	size_t capacity;
+	block_bits *blocks;
+	size_t block_capacity;
+} builder;
+
+static int compare_keys(const void *a, const void *b)
+{
+	const attend_trie_key *x = a, *y = b;
+	const size_t size = x->size < y->size ? x->size : y->size;
+	const int order = size > 0 ? memcmp(x->text, y->text, size) : 0;
+	if (order != 0) return order;
+	if (x->size != y->size) return x->size < y->size ? -1 : 1;
+	return (x->value > y->value) - (x->value < y->value);
+}
+
+static attend_status add_block(builder *b)
+{
+	attend_trie *trie = b->trie;
+	if (trie->count >= CELL_LIMIT) return attend_fail(ATTEND_ERR_UNSUPPORTED, "the vocabulary is too large for a trie");
+	const size_t block = trie->count / BLOCK;
+	ATTEND_TRY(attend_grow(&trie->cells, &b->capacity, trie->count + BLOCK, sizeof *trie->cells, "trie"));
+	ATTEND_TRY(attend_grow(&b->blocks, &b->block_capacity, block + 1, sizeof *b->blocks, "trie"));
+	for (size_t i = trie->count; i < trie->count + BLOCK; i++) trie->cells[i] = (attend_trie_cell){0, EMPTY_LABEL};
+	memset(&b->blocks[block], 0, sizeof b->blocks[block]);
+	memset(b->blocks[block].free, 0xff, sizeof b->blocks[block].free);
+	b->blocks[block].free_count = BLOCK;
+	trie->count += BLOCK;
+	return ATTEND_OK;
+}
+
+static bool test_bit(const uint64_t *bits, uint32_t i)
+{
+	return bits[i / 64] >> (i % 64) & 1;
+}
+
+/* May a node of this block have the base and its children their cells? */
+static bool fits(const block_bits *block, uint32_t base, const unsigned char *labels, size_t count)
+{
+	if (test_bit(block->base_used, base)) return false;
+	for (size_t i = 0; i < count; i++)
+		if (!test_bit(block->free, base ^ labels[i])) return false;
+	return true;
+}
+
+/* An unused base whose cells for `labels` are free. */
+static attend_status find_base(builder *b, uint32_t *out, const unsigned char *labels, size_t count)
+{
+	const size_t blocks = b->trie->count / BLOCK;
+	for (size_t k = blocks > OPEN_BLOCKS ? blocks - OPEN_BLOCKS : 1; k < blocks; k++) {
+		if (b->blocks[k].free_count < count) continue;
+		for (uint32_t word = 0; word < BLOCK / 64; word++) {
+			for (uint64_t bits = b->blocks[k].free[word]; bits != 0; bits &= bits - 1) {
+				const uint32_t base = (word * 64 + (uint32_t)__builtin_ctzll(bits)) ^ labels[0];
+				if (!fits(&b->blocks[k], base, labels, count)) continue;
+				*out = (uint32_t)(k * BLOCK) + base;
+				return ATTEND_OK;
+			}
+		}
+	}
+	*out = (uint32_t)b->trie->count ^ labels[0];
+	return add_block(b);
+}
+
+static void take(builder *b, uint32_t base, const unsigned char *labels, size_t count)
+{
+	block_bits *block = &b->blocks[base / BLOCK];
+	block->base_used[base % BLOCK / 64] |= (uint64_t)1 << base % 64;
+	for (size_t i = 0; i < count; i++) {
+		const uint32_t cell = (base ^ labels[i]) % BLOCK;
+		block->free[cell / 64] &= ~((uint64_t)1 << cell % 64);
+	}
+	block->free_count -= count;
+}
+
+/* Place the children of keys[0 .. count - 1], which share `depth` bytes and are longer than that; *base gets their base.
+ * Depth first with an own stack: keys can be long. */
+typedef struct frame {
+	size_t first, last; /* keys */
+	uint32_t depth;
+	uint32_t parent; /* cell whose base is to be set; UINT32_MAX: the root */
+} frame;
+
+static attend_status place(builder *b, const attend_trie_key *keys, size_t count)
+{
+	frame *stack = NULL;
+	size_t capacity = 0, depth = 0;
+	attend_status status = attend_grow(&stack, &capacity, 1, sizeof *stack, "trie");
+	if (status == ATTEND_OK) stack[depth++] = (frame){0, count, 0, UINT32_MAX};
+	while (status == ATTEND_OK && depth > 0) {
+		const frame f = stack[--depth];
+		unsigned char labels[256];
+		size_t starts[257], children = 0;
+		for (size_t k = f.first; k < f.last; k++) {
+			const unsigned char c = (unsigned char)keys[k].text[f.depth];
+			if (children > 0 && labels[children - 1] == c) continue;
+			labels[children] = c;
+			starts[children++] = k;
+		}
+		starts[children] = f.last;
+		uint32_t base;
+		if ((status = find_base(b, &base, labels, children)) != ATTEND_OK) break;
+		take(b, base, labels, children);
+		if (f.parent == UINT32_MAX)
+			b->trie->root = base;
+		else
+			b->trie->cells[f.parent].base = base;
+		if ((status = attend_grow(&stack, &capacity, depth + children, sizeof *stack, "trie")) != ATTEND_OK) break;
+		for (size_t i = 0; i < children; i++) {
+			size_t k = starts[i];
+			uint32_t value = 0;
+			while (k < starts[i + 1] && keys[k].size == f.depth + 1) value = (uint32_t)keys[k++].value + 1; /* the largest is last */
+			b->trie->cells[base ^ labels[i]] = (attend_trie_cell){ATTEND_TRIE_DEAD, labels[i] | value << 9};
+			if (k < starts[i + 1]) stack[depth++] = (frame){k, starts[i + 1], f.depth + 1, base ^ labels[i]};
+		}
+	}
+	free(stack);
+	return status;
+}
+
+attend_status attend_trie_build(attend_trie *trie, attend_trie_key *keys, size_t count)
+{
+	*trie = (attend_trie){NULL, 0, ATTEND_TRIE_DEAD};
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].value < 0 || keys[i].value >= ATTEND_TRIE_VALUE_LIMIT)
+			return attend_fail(ATTEND_ERR_UNSUPPORTED, "token id %d is out of range (0 to %d)", keys[i].value,
+			                   ATTEND_TRIE_VALUE_LIMIT - 1);
+	if (count > 1) qsort(keys, count, sizeof *keys, compare_keys);
+	size_t first = 0;
+	while (first < count && keys[first].size == 0) first++;
+	builder b = {trie, 0, NULL, 0};
+	attend_status status = add_block(&b); /* block 0: where leaves lead to */
+	if (status == ATTEND_OK && first < count) status = place(&b, keys + first, count - first);
+	free(b.blocks);
+	if (status != ATTEND_OK) attend_trie_free(trie);
+	return status;
+}
+
+void attend_trie_free(attend_trie *trie)
+{
+	free(trie->cells);
+	*trie = (attend_trie){NULL, 0, ATTEND_TRIE_DEAD};
+}
+
+uint32_t attend_trie_walk(const attend_trie *trie, uint32_t base, const char *text, size_t size)
+{
+	int32_t value;
+	for (size_t i = 0; i < size; i++)
+		if (!attend_trie_step(trie, &base, (unsigned char)text[i], &value)) return ATTEND_TRIE_DEAD;
+	return base;
+}
+
+int32_t attend_trie_find(const attend_trie *trie, const char *text, size_t size)
+{
+	uint32_t base = trie->root;
+	int32_t value = -1;
+	for (size_t i = 0; i < size; i++)
+		if (!attend_trie_step(trie, &base, (unsigned char)text[i], &value)) return -1;
+	return size > 0 ? value : -1;
+}
