@@ -20,6 +20,9 @@ if(SUPPORT)
 	target_link_libraries(attend_test_options INTERFACE $<LINK_ONLY:attend_test_support>)
 endif()
 
+# Tests fork; ThreadSanitizer would end a child that starts threads.
+set(SANITIZER_ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=die_after_fork=0")
+
 foreach(source ${TESTS})
 	get_filename_component(name ${source} NAME_WE)
 	file(RELATIVE_PATH folder "${CMAKE_CURRENT_SOURCE_DIR}/tests" "${source}")
@@ -41,5 +44,5 @@ foreach(source ${TESTS})
 	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/tests")
 	target_link_libraries(${name} PRIVATE attend_test_options)
 	add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
-	set_tests_properties(${name} PROPERTIES LABELS "${labels};${folder}" TIMEOUT ${timeout})
+	set_tests_properties(${name} PROPERTIES LABELS "${labels};${folder}" TIMEOUT ${timeout} ENVIRONMENT "${SANITIZER_ENVIRONMENT}")
 endforeach()

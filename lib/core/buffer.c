@@ -3,6 +3,7 @@
 
 #include "lib/core/arena.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -94,7 +95,9 @@ void attend_buffer_json_f32(attend_buffer *buffer, float value)
 		return;
 	}
 	char text[64];
-	for (int digits = 6; digits <= 9; digits++) { /* nine digits always read back (IEEE 754-2008 section 5.12.2) */
+	/* Nine digits always read back (IEEE 754-2008 section 5.12.2); up to six can be told from one try, as %g drops zeros,
+	 * where f32 has the precision. */
+	for (int digits = fabsf(value) < FLT_MIN ? 1 : 6; digits <= 9; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, (double)value);
 		if (strtof(text, NULL) == value) break;
 	}

@@ -201,9 +201,13 @@ __attribute__((destructor)) static void on_unload(void)
 	atomic_store(&team.held, false);
 }
 
+/* A single task is a plain call: what is nested in it may use the team. */
 static void run_serially(size_t tasks, attend_task task, void *arg)
 {
+	const bool before = inside_task;
+	if (tasks > 1) inside_task = true;
 	for (size_t i = 0; i < tasks; i++) task(arg, i, 0);
+	inside_task = before;
 }
 
 void attend_parallel(size_t tasks, attend_task task, void *arg)

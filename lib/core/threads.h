@@ -12,7 +12,7 @@
 typedef void (*attend_task)(void *arg, size_t index, unsigned worker);
 void attend_parallel(size_t tasks, attend_task task, void *arg);
 
-/* Whether the calling thread is running a task of attend_parallel. */
+/* Whether the calling thread runs one of several tasks of an attend_parallel, whatever the number of threads. */
 bool attend_in_parallel(void);
 
 /* CPUs this process may use: affinity mask, cut by the cgroup's CPU quota (v1 and v2; 1.5 CPUs count as 2),
