@@ -15,11 +15,11 @@
 #ifdef ATTEND_ASAN
 #include <sanitizer/asan_interface.h>
 enum { GAP = 64 }; /* poisoned bytes behind every block */
-#define POISON(address, size) ASAN_POISON_MEMORY_REGION(address, size)
+#define POISON(address, size)   ASAN_POISON_MEMORY_REGION(address, size)
 #define UNPOISON(address, size) ASAN_UNPOISON_MEMORY_REGION(address, size)
 #else
 enum { GAP = 0 };
-#define POISON(address, size) ((void)0)
+#define POISON(address, size)   ((void)0)
 #define UNPOISON(address, size) ((void)0)
 #endif
 

@@ -117,8 +117,8 @@ bool attend_blas_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, si
 	static atomic_int threads;
 	const int wanted = attend_threads();
 	if (atomic_exchange(&threads, wanted) != wanted) blas.set_threads(wanted);
-	blas.sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n,
-	           (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+	blas.sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, (int)m,
+	           (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 	return true;
 }
 
@@ -137,7 +137,8 @@ const char *attend_blas_info(void)
 bool attend_blas_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
 {
-	(void)transpose_a, (void)transpose_b, (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)lda, (void)b, (void)ldb;
+	(void)transpose_a, (void)transpose_b, (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)lda, (void)b,
+		(void)ldb;
 	(void)beta, (void)c, (void)ldc;
 	return false;
 }

@@ -50,7 +50,8 @@ static int folder_limit(const char *folder, bool v2)
 	long long quota, period;
 	if (v2) {
 		snprintf(path, sizeof path, "%s/cpu.max", folder);
-		if (!read_line(line, sizeof line, path) || sscanf(line, "%lld %lld", &quota, &period) != 2) return 0; /* "max" */
+		if (!read_line(line, sizeof line, path) || sscanf(line, "%lld %lld", &quota, &period) != 2)
+			return 0; /* "max" */
 		return quota_cpus(quota, period);
 	}
 	snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
@@ -97,7 +98,8 @@ static int cgroup_cpus(void)
 		*group = 0;
 		int here = 0;
 		if (controllers[1] == 0) here = tightest_limit("/sys/fs/cgroup", group + 1, true);
-		else if (names_controller(controllers + 1, "cpu")) here = tightest_limit("/sys/fs/cgroup/cpu", group + 1, false);
+		else if (names_controller(controllers + 1, "cpu"))
+			here = tightest_limit("/sys/fs/cgroup/cpu", group + 1, false);
 		if (here && (!limit || here < limit)) limit = here;
 	}
 	fclose(file);

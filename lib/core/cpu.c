@@ -13,10 +13,14 @@
 #endif
 
 static const char *const level_names[] = {
-	[ATTEND_ISA_PORTABLE] = "portable",     [ATTEND_ISA_AVX2] = "avx2",
-	[ATTEND_ISA_AVXVNNI] = "avxvnni",       [ATTEND_ISA_AVX512] = "avx512",
-	[ATTEND_ISA_AVX512VNNI] = "avx512vnni", [ATTEND_ISA_AVX512BF16] = "avx512bf16",
-	[ATTEND_ISA_NEON] = "neon",             [ATTEND_ISA_NEONDOT] = "neondot",
+	[ATTEND_ISA_PORTABLE] = "portable",
+	[ATTEND_ISA_AVX2] = "avx2",
+	[ATTEND_ISA_AVXVNNI] = "avxvnni",
+	[ATTEND_ISA_AVX512] = "avx512",
+	[ATTEND_ISA_AVX512VNNI] = "avx512vnni",
+	[ATTEND_ISA_AVX512BF16] = "avx512bf16",
+	[ATTEND_ISA_NEON] = "neon",
+	[ATTEND_ISA_NEONDOT] = "neondot",
 };
 enum { LEVELS = sizeof level_names / sizeof *level_names };
 
@@ -63,7 +67,7 @@ static unsigned detect(void)
 #elif defined(__aarch64__)
 static unsigned detect(void)
 {
-	unsigned levels = 1u << ATTEND_ISA_PORTABLE | 1u << ATTEND_ISA_NEON; /* Advanced SIMD is part of AArch64 */
+	unsigned levels = 1u << ATTEND_ISA_PORTABLE | 1u << ATTEND_ISA_NEON;    /* Advanced SIMD is part of AArch64 */
 #if defined(__linux__)
 	if (getauxval(AT_HWCAP) >> 20 & 1u) levels |= 1u << ATTEND_ISA_NEONDOT; /* HWCAP_ASIMDDP */
 #elif defined(__APPLE__)
@@ -90,7 +94,8 @@ static void init(void)
 		if (supported >> i & 1u) {
 			current = (attend_isa_level)i;
 		} else {
-			attend_log(ATTEND_LOG_WARNING, "ATTEND_ISA=%s: this CPU lacks it; %s is used", wanted, level_names[current]);
+			attend_log(ATTEND_LOG_WARNING, "ATTEND_ISA=%s: this CPU lacks it; %s is used", wanted,
+			           level_names[current]);
 		}
 		return;
 	}

@@ -7,9 +7,9 @@
 /* Levels in rising order; each x86 level contains the ones below it. */
 typedef enum attend_isa_level {
 	ATTEND_ISA_PORTABLE,
-	ATTEND_ISA_AVX2,       /* AVX2 + FMA + F16C */
-	ATTEND_ISA_AVXVNNI,    /* + AVX-VNNI (256 bit) */
-	ATTEND_ISA_AVX512,     /* F, BW, DQ, VL, CD */
+	ATTEND_ISA_AVX2,    /* AVX2 + FMA + F16C */
+	ATTEND_ISA_AVXVNNI, /* + AVX-VNNI (256 bit) */
+	ATTEND_ISA_AVX512,  /* F, BW, DQ, VL, CD */
 	ATTEND_ISA_AVX512VNNI,
 	ATTEND_ISA_AVX512BF16,
 	ATTEND_ISA_NEON,

@@ -165,7 +165,8 @@ static attend_status open_temporary(attend_writer *writer, const struct stat *ol
 	writer->temporary = malloc(bytes);
 	if (!writer->temporary) return attend_fail_memory(bytes, "path");
 	for (int attempt = 0; attempt < 1000; attempt++) {
-		snprintf(writer->temporary, bytes, "%s.tmp-%ld-%u", writer->path, (long)getpid(), atomic_fetch_add(&serial, 1u));
+		snprintf(writer->temporary, bytes, "%s.tmp-%ld-%u", writer->path, (long)getpid(),
+		         atomic_fetch_add(&serial, 1u));
 		writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 		if (writer->fd >= 0 || errno != EEXIST) break;
 	}

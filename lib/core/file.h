@@ -16,7 +16,7 @@ typedef struct attend_mapping {
 attend_status attend_file_map(attend_mapping *out, const char *path);
 void attend_file_unmap(attend_mapping *mapping);
 
-bool attend_file_exists(const char *path);   /* a regular file (or a link to one) */
+bool attend_file_exists(const char *path); /* a regular file (or a link to one) */
 bool attend_folder_exists(const char *path);
 
 /* "dir/name", malloc'ed, caller frees. */
@@ -26,8 +26,9 @@ attend_status attend_path_join(char **out, const char *dir, const char *name);
 typedef struct attend_writer attend_writer;
 attend_status attend_writer_open(attend_writer **out, const char *path);
 attend_status attend_writer_write(attend_writer *writer, const void *bytes, size_t size);
-attend_status attend_writer_commit(attend_writer *writer); /* frees the writer, also on failure; the temporary is gone */
-void attend_writer_abort(attend_writer *writer);           /* frees the writer, removes the temporary */
+/* Both free the writer and remove the temporary file, commit also when it fails. */
+attend_status attend_writer_commit(attend_writer *writer);
+void attend_writer_abort(attend_writer *writer);
 attend_status attend_file_write(const char *path, const void *bytes, size_t size);
 
 #endif

@@ -37,9 +37,11 @@ const char *attend_json_key(const attend_json *value, size_t *size); /* of an ob
 size_t attend_json_count(const attend_json *value);
 
 /* Values as C types; FORMAT with the JSON path when the type or range is off. */
-attend_status attend_json_as_string(const char **out, size_t *size, const attend_json *value); /* borrowed, NUL-terminated */
+attend_status attend_json_as_string(const char **out, size_t *size,
+                                    const attend_json *value); /* borrowed, NUL-terminated */
 attend_status attend_json_as_bool(bool *out, const attend_json *value);
-attend_status attend_json_as_int(int64_t *out, const attend_json *value, int64_t min, int64_t max); /* 3.0 counts as 3 */
+attend_status attend_json_as_int(int64_t *out, const attend_json *value, int64_t min,
+                                 int64_t max); /* 3.0 counts as 3 */
 attend_status attend_json_as_double(double *out, const attend_json *value);
 
 /* The same for a member; absent or null leaves *out as it was (the caller's default) and is OK. */

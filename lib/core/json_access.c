@@ -60,7 +60,8 @@ size_t attend_json_count(const attend_json *value)
 }
 
 /* Append to text of `size` bytes in `buffer`, cutting what does not fit. */
-__attribute__((format(printf, 4, 5))) static void append(char *buffer, size_t size, size_t *used, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void append(char *buffer, size_t size, size_t *used, const char *format,
+                                                         ...)
 {
 	if (*used >= size) return;
 	va_list arguments;
@@ -113,7 +114,8 @@ static attend_status mismatch(const attend_json *value, const char *expected)
 		return attend_json_fail(value, "expected %s, found \"%.60s%s\"", expected, value->u.text.bytes,
 		                        value->u.text.size > 60 ? "..." : "");
 	case ATTEND_JSON_NUMBER: return attend_json_fail(value, "expected %s, found %.60s", expected, value->u.text.bytes);
-	case ATTEND_JSON_BOOL: return attend_json_fail(value, "expected %s, found %s", expected, value->truth ? "true" : "false");
+	case ATTEND_JSON_BOOL:
+		return attend_json_fail(value, "expected %s, found %s", expected, value->truth ? "true" : "false");
 	default: return attend_json_fail(value, "expected %s, found %s", expected, attend_json_type_name(value));
 	}
 }

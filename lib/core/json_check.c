@@ -153,7 +153,8 @@ static attend_status check_number(checker *c)
 		if (peek(c) == '+' || peek(c) == '-') c->at++;
 		if (!digits(c)) return fail_here(c, "a digit in the exponent");
 	}
-	ATTEND_TRY(attend_grow(&out->numbers, &out->number_capacity, out->number_count + 1, sizeof *out->numbers, "JSON numbers"));
+	ATTEND_TRY(
+		attend_grow(&out->numbers, &out->number_capacity, out->number_count + 1, sizeof *out->numbers, "JSON numbers"));
 	out->numbers[out->number_count++] = start;
 	out->string_bytes += c->at - start + 1;
 	/* Its value is read from the original text; for cJSON any number does. */

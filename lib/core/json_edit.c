@@ -43,7 +43,8 @@ attend_status attend_json_set(attend_json *object, const char *key, const char *
 
 attend_status attend_json_remove(attend_json *object, const char *key)
 {
-	if (object->kind != ATTEND_JSON_OBJECT) return attend_json_fail(object, "expected an object to remove \"%s\" from", key);
+	if (object->kind != ATTEND_JSON_OBJECT)
+		return attend_json_fail(object, "expected an object to remove \"%s\" from", key);
 	const size_t size = strlen(key);
 	attend_json *last = NULL;
 	for (attend_json **link = &object->u.list.first; *link;) {

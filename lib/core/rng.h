@@ -13,8 +13,8 @@ typedef struct attend_rng {
 	uint64_t seed, stream, counter; /* counter counts 32-bit words drawn */
 } attend_rng;
 uint32_t attend_rng_u32(attend_rng *rng);
-double attend_rng_uniform(attend_rng *rng);                     /* [0, 1), 53 bits */
-uint64_t attend_rng_below(attend_rng *rng, uint64_t bound);     /* 0 .. bound-1 without bias; bound >= 1 */
-double attend_rng_normal(attend_rng *rng);                      /* Box-Muller */
+double attend_rng_uniform(attend_rng *rng);                 /* [0, 1), 53 bits */
+uint64_t attend_rng_below(attend_rng *rng, uint64_t bound); /* 0 .. bound-1 without bias; bound >= 1 */
+double attend_rng_normal(attend_rng *rng);                  /* Box-Muller */
 
 #endif

@@ -17,9 +17,9 @@ attend_status attend_fail_memory(size_t bytes, const char *what);
 /* Log a warning through the callback of attend_set_log. */
 void attend_log(attend_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define ATTEND_TRY(expression)                                    \
-	do {                                                          \
-		const attend_status attend_try_status = (expression);     \
+#define ATTEND_TRY(expression)                                        \
+	do {                                                              \
+		const attend_status attend_try_status = (expression);         \
 		if (attend_try_status != ATTEND_OK) return attend_try_status; \
 	} while (0)
 

@@ -31,9 +31,9 @@ typedef enum attend_dtype {
 	ATTEND_DTYPE_COUNT
 } attend_dtype;
 
-const char *attend_dtype_name(attend_dtype dtype);                      /* "F32"; static */
-unsigned attend_dtype_bits(attend_dtype dtype);                         /* 32 */
-attend_status attend_dtype_parse(attend_dtype *out, const char *name);  /* ATTEND_ERR_FORMAT: unknown name */
+const char *attend_dtype_name(attend_dtype dtype);                     /* "F32"; static */
+unsigned attend_dtype_bits(attend_dtype dtype);                        /* 32 */
+attend_status attend_dtype_parse(attend_dtype *out, const char *name); /* ATTEND_ERR_FORMAT: unknown name */
 
 enum { ATTEND_MAX_RANK = 8 };
 

@@ -26,7 +26,7 @@ static struct team {
 	void *arg;
 	size_t tasks;
 
-	atomic_bool held; /* a call is using the team */
+	atomic_bool held;  /* a call is using the team */
 	atomic_int wanted; /* attend_set_threads; 0: the default */
 	atomic_bool quit;
 	atomic_int sleeping;       /* workers waiting on `wake` */
@@ -226,7 +226,8 @@ void attend_parallel(size_t tasks, attend_task task, void *arg)
 	if (atomic_load(&team.sleeping) > 0) {
 		pthread_mutex_lock(&team.lock);
 		if (tasks > (size_t)team.started) pthread_cond_broadcast(&team.wake);
-		else for (size_t i = 1; i < tasks; i++) pthread_cond_signal(&team.wake);
+		else
+			for (size_t i = 1; i < tasks; i++) pthread_cond_signal(&team.wake);
 		pthread_mutex_unlock(&team.lock);
 	}
 	run_tasks(task, arg, tasks, 0);

@@ -27,7 +27,8 @@ static inline size_t attend_utf8_decode(uint32_t *code, const char *text, size_t
 		length = 3;
 	} else if (s[0] >= 0xf0 && s[0] < 0xf5) {
 		if (size < 4 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80) return 0;
-		c = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 | (uint32_t)(s[2] & 0x3f) << 6 | (s[3] & 0x3fu);
+		c = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 | (uint32_t)(s[2] & 0x3f) << 6 |
+		    (s[3] & 0x3fu);
 		if (c < 0x10000 || c > 0x10ffff) return 0;
 		length = 4;
 	} else {

@@ -73,7 +73,8 @@ static void test_grow(void **state)
 	}
 	assert_in_range(capacity, 1000, 1500);
 	const size_t before = capacity;
-	assert_fails(ATTEND_ERR_NOMEM, "numbers", attend_grow(&numbers, &capacity, SIZE_MAX / 2, sizeof *numbers, "numbers"));
+	assert_fails(ATTEND_ERR_NOMEM, "numbers",
+	             attend_grow(&numbers, &capacity, SIZE_MAX / 2, sizeof *numbers, "numbers"));
 	assert_int_equal(capacity, before);
 	for (size_t i = 0; i < 1000; i++) assert_int_equal(numbers[i], i);
 	free(numbers);
@@ -81,7 +82,7 @@ static void test_grow(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plan), cmocka_unit_test(test_rewind), cmocka_unit_test(test_limits), cmocka_unit_test(test_grow)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plan), cmocka_unit_test(test_rewind),
+	                                   cmocka_unit_test(test_limits), cmocka_unit_test(test_grow)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

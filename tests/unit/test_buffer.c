@@ -72,7 +72,7 @@ static void test_json_f32(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_append), cmocka_unit_test(test_json_string), cmocka_unit_test(test_json_f32)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_append), cmocka_unit_test(test_json_string),
+	                                   cmocka_unit_test(test_json_f32)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

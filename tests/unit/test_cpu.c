@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	}
 	unsetenv("ATTEND_ISA");
 	program = argv[0];
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels), cmocka_unit_test(test_cpuinfo), cmocka_unit_test(test_environment)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_levels), cmocka_unit_test(test_cpuinfo),
+	                                   cmocka_unit_test(test_environment)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

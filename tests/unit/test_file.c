@@ -54,7 +54,8 @@ static void test_read_and_map(void **state)
 	char *text = NULL;
 	size_t size = 0;
 	attend_mapping mapping;
-	assert_fails(ATTEND_ERR_NOTFOUND, "/nowhere: cannot open: No such file", attend_file_read(&text, &size, "/nowhere", 0));
+	assert_fails(ATTEND_ERR_NOTFOUND, "/nowhere: cannot open: No such file",
+	             attend_file_read(&text, &size, "/nowhere", 0));
 	assert_fails(ATTEND_ERR_NOTFOUND, "/nowhere", attend_file_map(&mapping, "/nowhere"));
 	assert_fails(ATTEND_ERR_IO, "is a folder", attend_file_read(&text, &size, folder, 0));
 	assert_fails(ATTEND_ERR_IO, "is a folder", attend_file_map(&mapping, folder));
@@ -168,8 +169,8 @@ static void test_join(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_read_and_map), cmocka_unit_test(test_replace), cmocka_unit_test(test_bad_targets),
-		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_join)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_read_and_map), cmocka_unit_test(test_replace),
+	                                   cmocka_unit_test(test_bad_targets), cmocka_unit_test(test_full_disk),
+	                                   cmocka_unit_test(test_join)};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -80,11 +80,13 @@ static void test_depth(void **state)
 static void test_strings(void **state)
 {
 	(void)state;
-	attend_json *const document = parse(" [\"\", \"a\\u0000b\", \"\\ud83d\\ude00\\u20ac\\\"\\\\\\/\\b\\f\\n\\r\\t\", \"\\u0000\", \"\xc3\x80\"] ");
+	attend_json *const document = parse(
+		" [\"\", \"a\\u0000b\", \"\\ud83d\\ude00\\u20ac\\\"\\\\\\/\\b\\f\\n\\r\\t\", \"\\u0000\", \"\xc3\x80\"] ");
 	static const struct {
 		const char *text;
 		size_t size;
-	} expected[] = {{"", 0}, {"a\0b", 3}, {"\xf0\x9f\x98\x80\xe2\x82\xac\"\\/\b\f\n\r\t", 15}, {"\0", 1}, {"\xc3\x80", 2}};
+	} expected[] = {
+		{"", 0}, {"a\0b", 3}, {"\xf0\x9f\x98\x80\xe2\x82\xac\"\\/\b\f\n\r\t", 15}, {"\0", 1}, {"\xc3\x80", 2}};
 	size_t i = 0;
 	for (const attend_json *v = attend_json_first(document); v; v = attend_json_next(v), i++) {
 		const char *text;
@@ -152,9 +154,10 @@ static void test_numbers(void **state)
 static void test_integers(void **state)
 {
 	(void)state;
-	attend_json *const document = parse("{\"max\": 9223372036854775807, \"min\": -9223372036854775808, \"over\": 9223372036854775808,"
-	                                    "\"three\": 3.0, \"kilo\": 1e3, \"half\": 0.5, \"big\": 1e30, \"s\": \"big\", \"t\": true,"
-	                                    "\"null\": null, \"list\": [], \"zero\": 0}");
+	attend_json *const document =
+		parse("{\"max\": 9223372036854775807, \"min\": -9223372036854775808, \"over\": 9223372036854775808,"
+	          "\"three\": 3.0, \"kilo\": 1e3, \"half\": 0.5, \"big\": 1e30, \"s\": \"big\", \"t\": true,"
+	          "\"null\": null, \"list\": [], \"zero\": 0}");
 	int64_t n = 0;
 	assert_ok(attend_json_get_int(&n, document, "max", INT64_MIN, INT64_MAX));
 	assert_true(n == INT64_MAX);
@@ -169,7 +172,8 @@ static void test_integers(void **state)
 	assert_int_equal(n, 1000);
 	static const char *const bad[] = {"over", "half", "big", "s", "t", "list"};
 	for (size_t i = 0; i < 6; i++)
-		assert_fails(ATTEND_ERR_FORMAT, "expected an integer", attend_json_get_int(&n, document, bad[i], INT64_MIN, INT64_MAX));
+		assert_fails(ATTEND_ERR_FORMAT, "expected an integer",
+		             attend_json_get_int(&n, document, bad[i], INT64_MIN, INT64_MAX));
 	assert_fails(ATTEND_ERR_FORMAT, "t.json: $.s: expected an integer >= 1, found \"big\"",
 	             attend_json_get_int(&n, document, "s", 1, INT64_MAX));
 	assert_fails(ATTEND_ERR_FORMAT, "$.zero: expected an integer from 1 to 9, found 0",
@@ -180,7 +184,8 @@ static void test_integers(void **state)
 	bool flag = false;
 	assert_ok(attend_json_get_bool(&flag, document, "t"));
 	assert_true(flag);
-	assert_fails(ATTEND_ERR_FORMAT, "$.zero: expected true or false, found 0", attend_json_get_bool(&flag, document, "zero"));
+	assert_fails(ATTEND_ERR_FORMAT, "$.zero: expected true or false, found 0",
+	             attend_json_get_bool(&flag, document, "zero"));
 	const char *text = "default";
 	assert_ok(attend_json_get_string(&text, document, "null"));
 	assert_string_equal(text, "default");
@@ -204,7 +209,8 @@ static void test_path(void **state)
 	value = attend_json_first(attend_json_first(value));
 	assert_string_equal(attend_json_path(path, sizeof path, value), "$.model.vocab[2][\"a b\"][0]");
 	assert_string_equal(attend_json_path(path, 9, value), "$.model.");
-	assert_fails(ATTEND_ERR_FORMAT, "t.json: $.model.vocab[2][\"a b\"][0]: odd 3", attend_json_fail(value, "odd %d", 3));
+	assert_fails(ATTEND_ERR_FORMAT, "t.json: $.model.vocab[2][\"a b\"][0]: odd 3",
+	             attend_json_fail(value, "odd %d", 3));
 	attend_json_free(document);
 }
 
@@ -221,8 +227,9 @@ static void test_edit(void **state)
 	(void)state;
 	attend_json *const document = parse("{\"a\":1.0,\"b\":[1e-12,{}],\"c\":{\"d\":[]},\"e\":\"\\u20ac\\n\\u0000\"}");
 	check_print(document, 0, "{\"a\": 1.0, \"b\": [1e-12, {}], \"c\": {\"d\": []}, \"e\": \"\xe2\x82\xac\\n\\u0000\"}");
-	check_print(document, 2, "{\n  \"a\": 1.0,\n  \"b\": [\n    1e-12,\n    {}\n  ],\n  \"c\": {\n    \"d\": []\n  },\n"
-	                         "  \"e\": \"\xe2\x82\xac\\n\\u0000\"\n}");
+	check_print(document, 2,
+	            "{\n  \"a\": 1.0,\n  \"b\": [\n    1e-12,\n    {}\n  ],\n  \"c\": {\n    \"d\": []\n  },\n"
+	            "  \"e\": \"\xe2\x82\xac\\n\\u0000\"\n}");
 	assert_ok(attend_json_set(document, "a", "[1,\n2]"));
 	assert_ok(attend_json_set(document, "new", "{\"x\": \"y\"}"));
 	assert_ok(attend_json_set(document, "new", "{\"x\": \"z\"}"));
@@ -233,7 +240,8 @@ static void test_edit(void **state)
 	check_print(document, 0, "{\"a\": [1, 2], \"c\": {\"d\": []}, \"new\": {\"x\": \"z\"}, \"tail\": null}");
 	assert_int_equal(attend_json_count(document), 4);
 	char path[32];
-	assert_string_equal(attend_json_path(path, sizeof path, attend_json_first(attend_json_get(document, "new"))), "$.new.x");
+	assert_string_equal(attend_json_path(path, sizeof path, attend_json_first(attend_json_get(document, "new"))),
+	                    "$.new.x");
 	assert_fails(ATTEND_ERR_FORMAT, "t.json: line 1, column 2", attend_json_set(document, "a", "[}"));
 	attend_json *const array = parse("[]");
 	assert_fails(ATTEND_ERR_FORMAT, "expected an object", attend_json_set(array, "a", "1"));
@@ -249,7 +257,8 @@ static void test_large(void **state)
 	enum { ENTRIES = 250000 };
 	char *const text = malloc(ENTRIES * 48), *end = text;
 	*end++ = '[';
-	for (int i = 0; i < ENTRIES; i++) end += sprintf(end, "%s[\"\xe2\x96\x81token%d\",-%d.%d]", i ? "," : "", i, i % 17, i);
+	for (int i = 0; i < ENTRIES; i++)
+		end += sprintf(end, "%s[\"\xe2\x96\x81token%d\",-%d.%d]", i ? "," : "", i, i % 17, i);
 	*end++ = ']';
 	attend_json *document;
 	const clock_t start = clock();
@@ -272,9 +281,10 @@ static void test_large(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grammar), cmocka_unit_test(test_depth), cmocka_unit_test(test_strings), cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_numbers), cmocka_unit_test(test_integers), cmocka_unit_test(test_path), cmocka_unit_test(test_edit),
-		cmocka_unit_test(test_large)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_grammar), cmocka_unit_test(test_depth),
+	                                   cmocka_unit_test(test_strings), cmocka_unit_test(test_keys),
+	                                   cmocka_unit_test(test_numbers), cmocka_unit_test(test_integers),
+	                                   cmocka_unit_test(test_path),    cmocka_unit_test(test_edit),
+	                                   cmocka_unit_test(test_large)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

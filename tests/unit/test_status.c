@@ -100,8 +100,8 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_message), cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_thread_local), cmocka_unit_test(test_log), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_message),      cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_thread_local), cmocka_unit_test(test_log),           cmocka_unit_test(test_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,8 +128,8 @@ static void test_to_f32(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names), cmocka_unit_test(test_sizes), cmocka_unit_test(test_describe),
-		cmocka_unit_test(test_halves), cmocka_unit_test(test_rounding), cmocka_unit_test(test_to_f32)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),    cmocka_unit_test(test_sizes),
+	                                   cmocka_unit_test(test_describe), cmocka_unit_test(test_halves),
+	                                   cmocka_unit_test(test_rounding), cmocka_unit_test(test_to_f32)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

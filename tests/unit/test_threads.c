@@ -143,8 +143,11 @@ static void test_blas(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_task_once), cmocka_unit_test(test_sleepers), cmocka_unit_test(test_concurrent_callers),
-		cmocka_unit_test(test_fork), cmocka_unit_test(test_knob), cmocka_unit_test(test_blas)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_once),
+	                                   cmocka_unit_test(test_sleepers),
+	                                   cmocka_unit_test(test_concurrent_callers),
+	                                   cmocka_unit_test(test_fork),
+	                                   cmocka_unit_test(test_knob),
+	                                   cmocka_unit_test(test_blas)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
