@@ -7,12 +7,28 @@ enum { ACTIVATION_COST = 16 };
 
 static void activation(float *y, const float *x, attend_activation act, size_t count)
 {
-	for (size_t i = 0; i < count; i++) y[i] = math_activate(x[i], act);
+	switch (act) {
+#define LOOP(name)                                                          \
+	case name:                                                              \
+		for (size_t i = 0; i < count; i++) y[i] = math_activate(x[i], name); \
+		break;
+		ATTEND_EACH_ACTIVATION(LOOP)
+#undef LOOP
+	case ATTEND_ACT_COUNT: break;
+	}
 }
 
 static void activation_dx(float *dx, const float *dy, const float *x, attend_activation act, size_t count)
 {
-	for (size_t i = 0; i < count; i++) dx[i] = dy[i] * math_slope(x[i], act);
+	switch (act) {
+#define LOOP(name)                                                                  \
+	case name:                                                                      \
+		for (size_t i = 0; i < count; i++) dx[i] = dy[i] * math_slope(x[i], name); \
+		break;
+		ATTEND_EACH_ACTIVATION(LOOP)
+#undef LOOP
+	case ATTEND_ACT_COUNT: break;
+	}
 }
 
 void attend_activation_portable(struct attend_row_table *table)

@@ -1,19 +1,63 @@
-/* math_portable.h: elementary functions on one float. */
+/* math_portable.h: elementary functions on one float, and the constants that math_vector.h shares, so that every level runs
+ * the same algorithms. Polynomials are minimax fits (Lawson's algorithm in f64, coefficients rounded to f32). */
 #ifndef ATTEND_KERNELS_MATH_PORTABLE_H
 #define ATTEND_KERNELS_MATH_PORTABLE_H
 
 #include <math.h>
 
+#include "lib/core/half.h"
 #include "lib/kernels/kernels.h"
+
+/* e^x = 2^n e^r, n = round(x log2 e), |r| <= ln 2 / 2; e^r = 1 + r + r^2 (E2 + E3 r + ... + E6 r^4), relative error 3e-9.
+ * Results below 2^-126 are 0: a subnormal would cost more than the rest of its row, and nothing here can tell it from 0. */
+#define MATH_EXP_LOW -87.33654f
+#define MATH_EXP_HIGH 88.72283f
+#define MATH_LOG2_E 1.44269504f
+#define MATH_ROUND 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer that stands in the low bits */
+#define MATH_LN2_HIGH 0.693359375f
+#define MATH_LN2_LOW -2.12194440e-4f
+#define MATH_E2 0.49999994f
+#define MATH_E3 0.166665152f
+#define MATH_E4 0.0416684560f
+#define MATH_E5 0.00836941879f
+#define MATH_E6 0.00138131448f
+
+/* tanh x = x + x z (T0 + T1 z + ... + T4 z^4), z = x^2, for |x| < 0.625, relative error 5e-9; 1 - 2/(e^2x + 1) above. */
+#define MATH_TANH_SMALL 0.625f
+#define MATH_T0 -0.333332807f
+#define MATH_T1 0.133314416f
+#define MATH_T2 -0.0537397005f
+#define MATH_T3 0.0206390414f
+#define MATH_T4 -0.00570493378f
+
+/* The normal tail Phi(-t) = e^(-t^2/2) (N1 k + ... + N9 k^9), k = 1/(1 + 0.27 t), 0 <= t <= 14 (the form of Abramowitz &
+ * Stegun 26.2.17), relative error 3e-8. */
+#define MATH_NORMAL_K 0.27f
+#define MATH_NORMAL_END 14.0f /* Phi(-14) < 2^-126 */
+#define MATH_N1 0.107720181f
+#define MATH_N2 0.107550509f
+#define MATH_N3 0.101759136f
+#define MATH_N4 0.0722404197f
+#define MATH_N5 0.107399113f
+#define MATH_N6 -0.0686205029f
+#define MATH_N7 0.16929096f
+#define MATH_N8 -0.126255035f
+#define MATH_N9 0.0289152265f
+
+#define MATH_GELU_TANH 1.5957691216f /* 2 sqrt(2/pi) */
+#define MATH_GELU_CUBE 0.044715f
+#define MATH_DENSITY 0.39894228f /* 1/sqrt(2 pi) */
+#define MATH_QUICK 1.702f
+#define MATH_LEAK 0.01f
 
 static inline float math_exp(float x)
 {
-	return expf(x);
-}
-
-static inline float math_tanh(float x)
-{
-	return tanhf(x);
+	const float t = x * MATH_LOG2_E + MATH_ROUND;
+	const float n = t - MATH_ROUND;
+	const float r = (x - n * MATH_LN2_HIGH) - n * MATH_LN2_LOW;
+	const float p = (((MATH_E6 * r + MATH_E5) * r + MATH_E4) * r + MATH_E3) * r + MATH_E2;
+	const float y = attend_bits_f32(attend_f32_bits((p * r * r + r) + 1.0f) + (attend_f32_bits(t) << 23));
+	return x != x ? x : x < MATH_EXP_LOW ? 0.0f : x > MATH_EXP_HIGH ? INFINITY : y;
 }
 
 static inline float math_sigmoid(float x)
@@ -21,77 +65,94 @@ static inline float math_sigmoid(float x)
 	return 1.0f / (1.0f + math_exp(-x));
 }
 
-/* Phi(-|x|), the normal distribution's tail. */
+static inline float math_tanh(float x)
+{
+	const float a = fabsf(x), z = x * x;
+	const float p = (((MATH_T4 * z + MATH_T3) * z + MATH_T2) * z + MATH_T1) * z + MATH_T0;
+	return a < MATH_TANH_SMALL ? p * z * x + x : copysignf(1.0f - 2.0f / (math_exp(2.0f * a) + 1.0f), x);
+}
+
+/* Phi(-|x|); a NaN stays one. */
 static inline float math_normal_tail(float x)
 {
-	return 0.5f * erfcf(fabsf(x) * 0.70710678f);
+	const float a = fabsf(x), t = a > MATH_NORMAL_END ? MATH_NORMAL_END : a;
+	const float k = 1.0f / (1.0f + MATH_NORMAL_K * t);
+	float p = MATH_N9 * k + MATH_N8;
+	p = p * k + MATH_N7;
+	p = p * k + MATH_N6;
+	p = p * k + MATH_N5;
+	p = p * k + MATH_N4;
+	p = p * k + MATH_N3;
+	p = p * k + MATH_N2;
+	p = p * k + MATH_N1;
+	return p * k * math_exp(-0.5f * t * t);
 }
 
-static inline float math_gelu(float x)
+/* Phi(x): exact near 0 and in the left tail, where 0.5(1 + erf) would cancel. */
+static inline float math_normal_cdf(float x)
 {
 	const float tail = math_normal_tail(x);
-	return x * (x < 0.0f ? tail : 1.0f - tail);
+	return x < 0.0f ? tail : 1.0f - tail;
 }
 
-/* tanh forms of gelu through the identity 0.5(1 + tanh(u)) = sigmoid(2u), which does not cancel for u << 0. */
-static inline float math_gelu_tanh_argument(float x)
+/* The tanh forms of gelu by 0.5(1 + tanh(u)) = sigmoid(2u), which does not cancel for u << 0. */
+static inline float math_gelu_sigmoid(float x)
 {
-	return 1.5957691216f * (x + 0.044715f * x * x * x);
+	return math_sigmoid(MATH_GELU_TANH * x * (1.0f + MATH_GELU_CUBE * x * x));
 }
 
-static inline float math_mish(float x)
+/* tanh(log(1+u)) = u(u+2)/(u(u+2)+2), u = e^x; from x = 20 on it rounds to 1. */
+static inline float math_mish_tanh(float u)
 {
-	/* tanh(log(1+u)) = u(u+2)/(u(u+2)+2), u = e^x; from x = 20 on it rounds to 1. */
-	const float u = math_exp(x < 20.0f ? x : 20.0f);
 	const float n = u * (u + 2.0f);
-	return x * (n / (n + 2.0f));
+	return n / (n + 2.0f);
+}
+
+static inline float math_mish_exp(float x)
+{
+	return math_exp(x > 20.0f ? 20.0f : x);
 }
 
 static inline float math_activate(float x, attend_activation act)
 {
 	switch (act) {
 	case ATTEND_ACT_RELU: return x < 0.0f ? 0.0f : x;
-	case ATTEND_ACT_GELU: return math_gelu(x);
+	case ATTEND_ACT_GELU: return x * math_normal_cdf(x);
 	case ATTEND_ACT_GELU_NEW:
-	case ATTEND_ACT_GELU_FAST: return x * math_sigmoid(math_gelu_tanh_argument(x));
-	case ATTEND_ACT_QUICK_GELU: return x * math_sigmoid(1.702f * x);
+	case ATTEND_ACT_GELU_FAST: return x * math_gelu_sigmoid(x);
+	case ATTEND_ACT_QUICK_GELU: return x * math_sigmoid(MATH_QUICK * x);
 	case ATTEND_ACT_GELU_10: {
-		const float y = math_gelu(x);
-		return y > 10.0f ? 10.0f : y < -10.0f ? -10.0f : y;
+		const float y = x * math_normal_cdf(x);
+		return y > 10.0f ? 10.0f : y; /* never below -0.17 */
 	}
 	case ATTEND_ACT_SILU: return x * math_sigmoid(x);
 	case ATTEND_ACT_TANH: return math_tanh(x);
 	case ATTEND_ACT_SIGMOID: return math_sigmoid(x);
 	case ATTEND_ACT_RELU2: return x < 0.0f ? 0.0f : x * x;
 	case ATTEND_ACT_RELU6: return x < 0.0f ? 0.0f : x > 6.0f ? 6.0f : x;
-	case ATTEND_ACT_LEAKY_RELU: return x < 0.0f ? 0.01f * x : x;
-	case ATTEND_ACT_MISH: return math_mish(x);
+	case ATTEND_ACT_LEAKY_RELU: return x < 0.0f ? MATH_LEAK * x : x;
+	case ATTEND_ACT_MISH: return x * math_mish_tanh(math_mish_exp(x));
 	case ATTEND_ACT_NONE:
 	case ATTEND_ACT_COUNT: break;
 	}
 	return x;
 }
 
-/* d act(x) / dx */
+/* d act(x) / dx; at a kink the left one, as PyTorch has it. */
 static inline float math_slope(float x, attend_activation act)
 {
 	switch (act) {
-	case ATTEND_ACT_RELU: return x > 0.0f ? 1.0f : x == x ? 0.0f : x;
-	case ATTEND_ACT_GELU:
-	case ATTEND_ACT_GELU_10: {
-		const float tail = math_normal_tail(x);
-		const float cdf = x < 0.0f ? tail : 1.0f - tail;
-		if (act == ATTEND_ACT_GELU_10 && x * cdf > 10.0f) return 0.0f;
-		return cdf + x * (0.39894228f * math_exp(-0.5f * x * x));
-	}
+	case ATTEND_ACT_RELU: return x <= 0.0f ? 0.0f : 1.0f;
+	case ATTEND_ACT_GELU: return math_normal_cdf(x) + x * (MATH_DENSITY * math_exp(-0.5f * x * x));
+	case ATTEND_ACT_GELU_10: return x * math_normal_cdf(x) > 10.0f ? 0.0f : math_slope(x, ATTEND_ACT_GELU);
 	case ATTEND_ACT_GELU_NEW:
 	case ATTEND_ACT_GELU_FAST: {
-		const float s = math_sigmoid(math_gelu_tanh_argument(x));
-		return s + x * (s * (1.0f - s)) * (1.5957691216f * (1.0f + 0.134145f * x * x));
+		const float s = math_gelu_sigmoid(x);
+		return s + x * (s * (1.0f - s)) * (MATH_GELU_TANH * (1.0f + 3.0f * MATH_GELU_CUBE * x * x));
 	}
 	case ATTEND_ACT_QUICK_GELU: {
-		const float s = math_sigmoid(1.702f * x);
-		return s + 1.702f * x * (s * (1.0f - s));
+		const float s = math_sigmoid(MATH_QUICK * x);
+		return s + MATH_QUICK * x * (s * (1.0f - s));
 	}
 	case ATTEND_ACT_SILU: {
 		const float s = math_sigmoid(x);
@@ -105,13 +166,11 @@ static inline float math_slope(float x, attend_activation act)
 		const float s = math_sigmoid(x);
 		return s * (1.0f - s);
 	}
-	case ATTEND_ACT_RELU2: return x < 0.0f ? 0.0f : 2.0f * x;
-	case ATTEND_ACT_RELU6: return x != x ? x : x > 0.0f && x < 6.0f ? 1.0f : 0.0f;
-	case ATTEND_ACT_LEAKY_RELU: return x > 0.0f ? 1.0f : x == x ? 0.01f : x;
+	case ATTEND_ACT_RELU2: return x <= 0.0f ? 0.0f : 2.0f * x;
+	case ATTEND_ACT_RELU6: return x <= 0.0f || x >= 6.0f ? 0.0f : 1.0f;
+	case ATTEND_ACT_LEAKY_RELU: return x <= 0.0f ? MATH_LEAK : 1.0f;
 	case ATTEND_ACT_MISH: {
-		const float u = math_exp(x < 20.0f ? x : 20.0f);
-		const float n = u * (u + 2.0f);
-		const float t = n / (n + 2.0f);
+		const float u = math_mish_exp(x), t = math_mish_tanh(u);
 		return t + x * (1.0f - t * t) * (u / (1.0f + u));
 	}
 	case ATTEND_ACT_NONE:
@@ -119,5 +178,11 @@ static inline float math_slope(float x, attend_activation act)
 	}
 	return 1.0f;
 }
+
+/* Every activation, so that a loop can be written once for each with a constant: M(name). */
+#define ATTEND_EACH_ACTIVATION(M)                                                                              \
+	M(ATTEND_ACT_NONE) M(ATTEND_ACT_RELU) M(ATTEND_ACT_GELU) M(ATTEND_ACT_GELU_NEW) M(ATTEND_ACT_GELU_FAST)    \
+	M(ATTEND_ACT_QUICK_GELU) M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) \
+	M(ATTEND_ACT_RELU2) M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU) M(ATTEND_ACT_MISH)
 
 #endif

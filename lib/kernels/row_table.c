@@ -3,8 +3,10 @@
 
 #include <pthread.h>
 
-static struct attend_row_table portable;
-static pthread_once_t filled = PTHREAD_ONCE_INIT; /* the tables are constant after it */
+enum { LEVELS = ATTEND_ISA_NEONDOT + 1 };
+
+static struct attend_row_table tables[LEVELS]; /* constant once filled */
+static pthread_once_t filled = PTHREAD_ONCE_INIT;
 
 static void fill_portable(struct attend_row_table *table)
 {
@@ -20,14 +22,24 @@ static void fill_portable(struct attend_row_table *table)
 
 static void fill_tables(void)
 {
-	fill_portable(&portable);
+	for (size_t level = 0; level < LEVELS; level++) {
+		struct attend_row_table *table = &tables[level];
+		fill_portable(table);
+#if defined(__x86_64__)
+		if (level >= ATTEND_ISA_AVX512)
+			attend_row_avx512(table);
+		else if (level >= ATTEND_ISA_AVX2)
+			attend_row_avx2(table);
+#elif defined(__aarch64__)
+		if (level >= ATTEND_ISA_NEON) attend_row_neon(table);
+#endif
+	}
 }
 
 static const struct attend_row_table *table_of(attend_isa_level level)
 {
 	pthread_once(&filled, fill_tables);
-	(void)level;
-	return &portable;
+	return &tables[level];
 }
 
 const struct attend_row_table *attend_row_kernels(void)

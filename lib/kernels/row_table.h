@@ -71,6 +71,11 @@ void attend_softmax_portable(struct attend_row_table *table);
 void attend_rotary_portable(struct attend_row_table *table);
 void attend_optimizer_portable(struct attend_row_table *table);
 
+/* row_<level>.c: what that level does faster. */
+void attend_row_avx2(struct attend_row_table *table);
+void attend_row_avx512(struct attend_row_table *table);
+void attend_row_neon(struct attend_row_table *table);
+
 /* An element is kept iff its 32-bit word is at least p * 2^32 (p <= 0 keeps all, p >= 1 none) and is then multiplied. */
 static inline uint64_t attend_dropout_threshold(float p)
 {

@@ -1,0 +1,264 @@
+/* element_vector.h: activation.c, elementwise.c, softmax.c, rotary.c, dropout.c and optimizer.c in vectors. */
+#ifndef ATTEND_KERNELS_ELEMENT_VECTOR_H
+#define ATTEND_KERNELS_ELEMENT_VECTOR_H
+
+#include "lib/core/rng.h"
+#include "lib/kernels/math_vector.h"
+#include "lib/kernels/row_table.h"
+
+/* ---- Activations ----------------------------------------------------------------------------------------------------- */
+static void activation(float *y, const float *x, attend_activation act, size_t count)
+{
+	switch (act) {
+#define LOOP(name)                                                                                     \
+	case name:                                                                                         \
+		FOR_VECTORS(i, part, count) vf_put(y + i, vf_activate(vf_get(x + i, part), name), part); \
+		break;
+		ATTEND_EACH_ACTIVATION(LOOP)
+#undef LOOP
+	case ATTEND_ACT_COUNT: break;
+	}
+}
+
+static void activation_dx(float *dx, const float *dy, const float *x, attend_activation act, size_t count)
+{
+	switch (act) {
+#define LOOP(name)                                                                                     \
+	case name:                                                                                         \
+		FOR_VECTORS(i, part, count)                                                              \
+		vf_put(dx + i, vf_mul(vf_get(dy + i, part), vf_slope(vf_get(x + i, part), name)), part); \
+		break;
+		ATTEND_EACH_ACTIVATION(LOOP)
+#undef LOOP
+	case ATTEND_ACT_COUNT: break;
+	}
+}
+
+/* ---- Arrays ------------------------------------------------------------------------------------------------------------- */
+static void add(float *y, const float *x, size_t count)
+{
+	FOR_VECTORS(i, part, count) vf_put(y + i, vf_add(vf_get(y + i, part), vf_get(x + i, part)), part);
+}
+
+static void add_scaled(float *y, const float *x, float factor, size_t count)
+{
+	const vf f = vf_set(factor);
+	FOR_VECTORS(i, part, count) vf_put(y + i, vf_fma(f, vf_get(x + i, part), vf_get(y + i, part)), part);
+}
+
+static void scale(float *y, const float *x, float factor, size_t count)
+{
+	const vf f = vf_set(factor);
+	FOR_VECTORS(i, part, count) vf_put(y + i, vf_mul(f, vf_get(x + i, part)), part);
+}
+
+static void multiply(float *y, const float *a, const float *b, size_t count)
+{
+	FOR_VECTORS(i, part, count) vf_put(y + i, vf_mul(vf_get(a + i, part), vf_get(b + i, part)), part);
+}
+
+static double sum_squares(const float *x, size_t count)
+{
+	vd sum[2] = {vd_zero(), vd_zero()};
+	size_t turn = 0;
+	FOR_VECTORS(i, part, count)
+	{
+		const vd wide = vd_widen(vf_get(x + i, part));
+		sum[turn] = vd_fma(wide, wide, sum[turn]);
+		turn ^= 1;
+	}
+	return vd_sum(vd_add(sum[0], sum[1]));
+}
+
+static bool all_finite(const float *x, size_t count)
+{
+	FOR_VECTORS(i, part, count)
+	if (!vf_all_finite(vf_get(x + i, part))) return false;
+	return true;
+}
+
+/* ---- Softmax ------------------------------------------------------------------------------------------------------------ */
+static float row_max(const float *x, size_t v)
+{
+	vf max[4];
+	for (size_t j = 0; j < 4; j++) max[j] = vf_set(-INFINITY);
+	size_t i = 0;
+	for (; i + 4 * LANES <= v; i += 4 * LANES)
+		for (size_t j = 0; j < 4; j++) max[j] = vf_max(vf_load(x + i + j * LANES), max[j]);
+	FOR_VECTORS(k, part, v - i)
+	{
+		const vm m = vm_first(part);
+		max[0] = vf_max(vf_select(m, vf_load_where(m, x + i + k), max[0]), max[0]);
+	}
+	return vf_largest(vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3])));
+}
+
+static double row_sum_exp(const float *x, float max, size_t v)
+{
+	const vf m = vf_set(max);
+	vd sum[2] = {vd_zero(), vd_zero()};
+	size_t turn = 0;
+	FOR_VECTORS(i, part, v)
+	{
+		const vf e = vf_first(vf_exp(vf_sub(vf_get(x + i, part), m)), part);
+		sum[turn] = vd_add(sum[turn], vd_widen(e));
+		turn ^= 1;
+	}
+	return vd_sum(vd_add(sum[0], sum[1]));
+}
+
+static double row_sum(const float *x, size_t v)
+{
+	vd sum[2] = {vd_zero(), vd_zero()};
+	size_t turn = 0;
+	FOR_VECTORS(i, part, v)
+	{
+		sum[turn] = vd_add(sum[turn], vd_widen(vf_get(x + i, part)));
+		turn ^= 1;
+	}
+	return vd_sum(vd_add(sum[0], sum[1]));
+}
+
+static void row_exp(float *y, const float *x, float shift, float factor, size_t v)
+{
+	const vf s = vf_set(shift), f = vf_set(factor);
+	FOR_VECTORS(i, part, v) vf_put(y + i, vf_mul(vf_exp(vf_sub(vf_get(x + i, part), s)), f), part);
+}
+
+static void row_shift(float *y, const float *x, float shift, size_t v)
+{
+	const vf s = vf_set(shift);
+	FOR_VECTORS(i, part, v) vf_put(y + i, vf_sub(vf_get(x + i, part), s), part);
+}
+
+/* ---- Rotary ------------------------------------------------------------------------------------------------------------- */
+static void rotate(float *x1, float *x2, const float *cosine, const float *sine, size_t count)
+{
+	FOR_VECTORS(t, part, count)
+	{
+		const vf a = vf_get(x1 + t, part), b = vf_get(x2 + t, part);
+		const vf c = vf_get(cosine + t, part), s = vf_get(sine + t, part);
+		vf_put(x1 + t, vf_fnma(b, s, vf_mul(a, c)), part);
+		vf_put(x2 + t, vf_fma(a, s, vf_mul(b, c)), part);
+	}
+}
+
+/* ---- Dropout: LANES Philox blocks at a time --------------------------------------------------------------------------- */
+/* Words of the blocks first .. first+LANES-1 in the order of their elements. Lane 4g+v computes block 4v+g (AVX-512; of four
+ * lanes each), so that transposing groups of four puts the words where they belong. */
+static inline void philox(vu words[4], uint64_t seed, uint64_t stream, uint64_t first)
+{
+	uint32_t low[LANES], high[LANES];
+	for (uint32_t lane = 0; lane < LANES; lane++) {
+		const uint64_t counter = first + lane % 4 * (LANES / 4) + lane / 4;
+		low[lane] = (uint32_t)counter;
+		high[lane] = (uint32_t)(counter >> 32);
+	}
+	vu c0 = vu_load(low), c1 = vu_load(high), c2 = vu_set((uint32_t)stream), c3 = vu_set((uint32_t)(stream >> 32));
+	uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+	for (int round = 0; round < 10; round++) {
+		vu high0, low0, high1, low1;
+		vu_multiply(&high0, &low0, c0, vu_set(0xd2511f53u));
+		vu_multiply(&high1, &low1, c2, vu_set(0xcd9e8d57u));
+		c0 = vu_xor(vu_xor(high1, c1), vu_set(k0));
+		c1 = low1;
+		c2 = vu_xor(vu_xor(high0, c3), vu_set(k1));
+		c3 = low0;
+		k0 += 0x9e3779b9u;
+		k1 += 0xbb67ae85u;
+	}
+	vu_transpose4(words, c0, c1, c2, c3);
+}
+
+static void dropout_scalar(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream,
+                           uint64_t first, size_t count)
+{
+	uint32_t words[4];
+	for (size_t i = 0; i < count; i++) {
+		const uint64_t element = first + i;
+		if (i == 0 || element % 4 == 0) attend_rng_block(words, seed, stream, element / 4);
+		y[i] = words[element % 4] >= threshold ? x[i] * factor : 0.0f;
+	}
+}
+
+static void dropout(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream, uint64_t first,
+                    size_t count)
+{
+	if (threshold > UINT32_MAX) {
+		FOR_VECTORS(i, part, count) vf_put(y + i, vf_zero(), part);
+		return;
+	}
+	const size_t ahead = (size_t)((4 - first % 4) % 4) < count ? (size_t)((4 - first % 4) % 4) : count;
+	dropout_scalar(y, x, threshold, factor, seed, stream, first, ahead);
+	const vu bound = vu_set((uint32_t)threshold);
+	const vf f = vf_set(factor);
+	for (size_t i = ahead; i < count; i += 4 * LANES) {
+		vu words[4];
+		philox(words, seed, stream, (first + i) / 4);
+		for (size_t j = 0; j < 4 && i + j * LANES < count; j++) {
+			const size_t at = i + j * LANES, part = count - at < LANES ? count - at : LANES;
+			vf_put(y + at, vf_keep(vu_at_least(words[j], bound), vf_mul(vf_get(x + at, part), f)), part);
+		}
+	}
+}
+
+/* ---- Optimisers ------------------------------------------------------------------------------------------------------- */
+static void adamw(float *w, float *m, float *v, const float *g, size_t count, const attend_adamw *o)
+{
+	const vf grad_scale = vf_set((float)o->grad_scale), eps = vf_set((float)o->eps);
+	const vf beta1 = vf_set((float)o->beta1), rest1 = vf_set((float)(1.0 - o->beta1));
+	const vf beta2 = vf_set((float)o->beta2), rest2 = vf_set((float)(1.0 - o->beta2));
+	const vf decay = vf_set((float)(1.0 - o->lr * o->weight_decay));
+	const vf step = vf_set((float)(o->lr / o->bias_correction1));
+	const vf root = vf_set((float)(1.0 / sqrt(o->bias_correction2)));
+	FOR_VECTORS(i, part, count)
+	{
+		const vf gradient = vf_mul(vf_get(g + i, part), grad_scale);
+		const vf first = vf_fma(beta1, vf_get(m + i, part), vf_mul(rest1, gradient));
+		const vf second = vf_fma(beta2, vf_get(v + i, part), vf_mul(vf_mul(rest2, gradient), gradient));
+		const vf direction = vf_div(first, vf_fma(vf_sqrt(second), root, eps));
+		vf_put(m + i, first, part);
+		vf_put(v + i, second, part);
+		vf_put(w + i, vf_fnma(step, direction, vf_mul(vf_get(w + i, part), decay)), part);
+	}
+}
+
+static void sgd(float *w, float *momentum, const float *g, size_t count, const attend_sgd *o)
+{
+	const vf grad_scale = vf_set((float)o->grad_scale), decay = vf_set((float)o->weight_decay), lr = vf_set((float)o->lr);
+	const vf keep = vf_set((float)o->momentum), rest = vf_set((float)(1.0 - o->dampening));
+	FOR_VECTORS(i, part, count)
+	{
+		const vf weight = vf_get(w + i, part);
+		vf gradient = vf_fma(decay, weight, vf_mul(vf_get(g + i, part), grad_scale));
+		if (momentum) {
+			const vf buffer = o->first ? gradient : vf_fma(keep, vf_get(momentum + i, part), vf_mul(rest, gradient));
+			vf_put(momentum + i, buffer, part);
+			gradient = o->nesterov ? vf_fma(keep, buffer, gradient) : buffer;
+		}
+		vf_put(w + i, vf_fnma(lr, gradient, weight), part);
+	}
+}
+
+static void element_table(struct attend_row_table *table)
+{
+	table->activation = activation;
+	table->activation_dx = activation_dx;
+	table->add = add;
+	table->add_scaled = add_scaled;
+	table->scale = scale;
+	table->multiply = multiply;
+	table->sum_squares = sum_squares;
+	table->all_finite = all_finite;
+	table->row_max = row_max;
+	table->row_sum_exp = row_sum_exp;
+	table->row_sum = row_sum;
+	table->row_exp = row_exp;
+	table->row_shift = row_shift;
+	table->rotate = rotate;
+	table->dropout = dropout;
+	table->adamw = adamw;
+	table->sgd = sgd;
+}
+
+#endif
