@@ -13,31 +13,38 @@
 #include "apps/output.h"
 
 const attend_option attend_options_common[] = {
-	{"threads", 't', ATTEND_OPTION_INT, "N", "threads to use; 0: all that affinity and cgroup allow [0]", 0, 1024, false, NULL},
+	{"threads", 't', ATTEND_OPTION_INT, "N", "threads to use; 0: all that affinity and cgroup allow [0]", 0, 1024,
+     false, NULL},
 	{"quiet", 'q', ATTEND_OPTION_FLAG, NULL, "no warnings and no progress on stderr", 0, 0, false, NULL},
 	{"verbose", 'v', ATTEND_OPTION_FLAG, NULL, "tell more on stderr", 0, 0, false, NULL},
 	{"help", 'h', ATTEND_OPTION_FLAG, NULL, "show this help and exit", 0, 0, false, NULL},
-	{"version", 0, ATTEND_OPTION_FLAG, NULL, "show the version and exit (with -v: kernels, threads, libraries)", 0, 0, false, NULL},
+	{"version", 0, ATTEND_OPTION_FLAG, NULL, "show the version and exit (with -v: kernels, threads, libraries)", 0, 0,
+     false, NULL},
 	{0},
 };
 
 const attend_option attend_options_model[] = {
 	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder as HuggingFace writes it", 0, 0, false, NULL},
-	{"dtype", 0, ATTEND_OPTION_WORD, "f32|bf16|int8|int4", "type of the weights in matrix products [f32]", 0, 0, false, NULL},
-	{0},
-};
-
-const attend_option attend_options_input[] = {
-	{"input-file", 'i', ATTEND_OPTION_FILE, "FILE", "read records from FILE instead of standard input; -: stdin", 0, 0, false, NULL},
-	{"input-format", 0, ATTEND_OPTION_WORD, "text|jsonl", "a record is a line of text, or a JSON object [text]", 0, 0, false, NULL},
-	{"on-error", 0, ATTEND_OPTION_WORD, "skip|stop", "after a record that fails: go on (exit status 1), or stop [skip]", 0, 0, false,
+	{"dtype", 0, ATTEND_OPTION_WORD, "f32|bf16|int8|int4", "type of the weights in matrix products [f32]", 0, 0, false,
      NULL},
 	{0},
 };
 
+const attend_option attend_options_input[] = {
+	{"input-file", 'i', ATTEND_OPTION_FILE, "FILE", "read records from FILE instead of standard input; -: stdin", 0, 0,
+     false, NULL},
+	{"input-format", 0, ATTEND_OPTION_WORD, "text|jsonl", "a record is a line of text, or a JSON object [text]", 0, 0,
+     false, NULL},
+	{"on-error", 0, ATTEND_OPTION_WORD, "skip|stop", "after a record that fails: go on (exit status 1), or stop [skip]",
+     0, 0, false, NULL},
+	{0},
+};
+
 const attend_option attend_options_format[] = {
-	{"json", 0, ATTEND_OPTION_FLAG, NULL, "print one JSON value per record, shaped as HuggingFace's", 0, 0, false, NULL},
-	{"jsonl", 0, ATTEND_OPTION_FLAG, NULL, "print one JSON object per record, with line number and text", 0, 0, false, NULL},
+	{"json", 0, ATTEND_OPTION_FLAG, NULL, "print one JSON value per record, shaped as HuggingFace's", 0, 0, false,
+     NULL},
+	{"jsonl", 0, ATTEND_OPTION_FLAG, NULL, "print one JSON object per record, with line number and text", 0, 0, false,
+     NULL},
 	{"tsv", 0, ATTEND_OPTION_FLAG, NULL, "print tab-separated columns, a header line first", 0, 0, false, NULL},
 	{0},
 };
@@ -175,7 +182,8 @@ static int put(attend_args *args, const attend_option *o, const char *text)
 	switch (o->kind) {
 	case ATTEND_OPTION_FLAG:
 		g.integer = word_index("false|true", text);
-		if (g.integer < 0) return attend_usage(args->command, "--%s: expected true or false, found \"%s\"", o->name, text);
+		if (g.integer < 0)
+			return attend_usage(args->command, "--%s: expected true or false, found \"%s\"", o->name, text);
 		break;
 	case ATTEND_OPTION_INT:
 		g.integer = strtoll(text, &end, 10);
@@ -194,7 +202,8 @@ static int put(attend_args *args, const attend_option *o, const char *text)
 		break;
 	case ATTEND_OPTION_WORD:
 		g.integer = word_index(o->value, text);
-		if (g.integer < 0) return attend_usage(args->command, "--%s: expected %s, found \"%s\"", o->name, o->value, text);
+		if (g.integer < 0)
+			return attend_usage(args->command, "--%s: expected %s, found \"%s\"", o->name, o->value, text);
 		break;
 	case ATTEND_OPTION_TEXT:
 	case ATTEND_OPTION_FILE:

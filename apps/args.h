@@ -32,8 +32,8 @@ typedef enum attend_option_kind {
 
 /* One option. A table ends with an entry whose name is NULL. */
 typedef struct attend_option {
-	const char *name;  /* "top-k" for --top-k */
-	char letter;       /* 'k' for -k; 0: none */
+	const char *name; /* "top-k" for --top-k */
+	char letter;      /* 'k' for -k; 0: none */
 	attend_option_kind kind;
 	const char *value; /* how --help calls the value ("N", "DIR"); the words of a WORD; NULL for a FLAG */
 	const char *help;  /* one sentence without full stop; the default at its end in brackets */
@@ -50,8 +50,8 @@ typedef struct attend_command {
 	const char *operands; /* what follows the options: "[TEXT ...]"; NULL: nothing may follow */
 	const char *details;  /* paragraphs of --help and the man page; NULL: none. Lines of at most 79 columns */
 	const char *example;  /* one or more lines that can be pasted into a shell */
-	const attend_option *const *groups; /* shared tables, ends with NULL; may be NULL itself */
-	const attend_option *options;       /* the command's own; may be NULL */
+	const attend_option *const *groups;  /* shared tables, ends with NULL; may be NULL itself */
+	const attend_option *options;        /* the command's own; may be NULL */
 	int (*run)(const attend_args *args); /* returns an exit code */
 } attend_command;
 

@@ -5,8 +5,7 @@
 
 #include "apps/args.h"
 
-#define ATTEND_COMMANDS(X) \
-	X(completion)
+#define ATTEND_COMMANDS(X) X(completion)
 
 #define ATTEND_DECLARE_COMMAND(name) extern const attend_command attend_command_##name;
 ATTEND_COMMANDS(ATTEND_DECLARE_COMMAND)

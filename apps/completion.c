@@ -43,8 +43,10 @@ static void bash_command(const attend_command *command)
 			attend_output_text(") COMPREPLY=($(compgen -W '");
 			words(o->value);
 			attend_output_text("' -- \"$cur\")); return ;;\n");
-		} else if (o->kind == ATTEND_OPTION_DIR) attend_output_text(") COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n");
-		else if (o->kind == ATTEND_OPTION_FILE) attend_output_text(") COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
+		} else if (o->kind == ATTEND_OPTION_DIR)
+			attend_output_text(") COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n");
+		else if (o->kind == ATTEND_OPTION_FILE)
+			attend_output_text(") COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n");
 		else attend_output_text(") return ;;\n");
 	}
 	attend_output_text("\t\tesac\n\t\twords='");
@@ -58,9 +60,10 @@ static void bash_command(const attend_command *command)
 
 static void bash(void)
 {
-	attend_output_text("# bash completion for attend\n_attend()\n{\n\tlocal cur prev words\n\tcur=${COMP_WORDS[COMP_CWORD]}\n"
-	                   "\tprev=${COMP_WORDS[COMP_CWORD - 1]}\n\tCOMPREPLY=()\n\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-	                   "\t\tCOMPREPLY=($(compgen -W 'help --help --version ");
+	attend_output_text(
+		"# bash completion for attend\n_attend()\n{\n\tlocal cur prev words\n\tcur=${COMP_WORDS[COMP_CWORD]}\n"
+		"\tprev=${COMP_WORDS[COMP_CWORD - 1]}\n\tCOMPREPLY=()\n\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+		"\t\tCOMPREPLY=($(compgen -W 'help --help --version ");
 	command_names();
 	attend_output_text("' -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n\thelp) words='");
 	command_names();
@@ -147,7 +150,8 @@ static void fish(void)
 	for (size_t i = 0; attend_command_at(i) != NULL; i++) {
 		const attend_command *command = attend_command_at(i);
 		const attend_option *o;
-		attend_output_printf("complete -c attend -n __fish_use_subcommand -a %s -d '%s'\n", command->name, command->summary);
+		attend_output_printf("complete -c attend -n __fish_use_subcommand -a %s -d '%s'\n", command->name,
+		                     command->summary);
 		for (size_t j = 0; (o = attend_command_option(command, j)) != NULL; j++) fish_option(command, o);
 	}
 }

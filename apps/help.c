@@ -30,8 +30,9 @@ static const exit_text environment_texts[] = {
 
 void attend_help_main(void)
 {
-	attend_output_text("usage: attend COMMAND [OPTIONS] [TEXT ...]\n\n"
-	                   "Runs and fine-tunes BERT, GPT and T5 checkpoints from HuggingFace folders on the CPU.\n\nCommands:\n");
+	attend_output_text(
+		"usage: attend COMMAND [OPTIONS] [TEXT ...]\n\n"
+		"Runs and fine-tunes BERT, GPT and T5 checkpoints from HuggingFace folders on the CPU.\n\nCommands:\n");
 	for (size_t i = 0; attend_command_at(i) != NULL; i++)
 		attend_output_printf("  %-16s %s\n", attend_command_at(i)->name, attend_command_at(i)->summary);
 	attend_output_text("\nThe options of a command: attend COMMAND --help. Data goes to stdout, all else to stderr.\n\n"
@@ -50,7 +51,8 @@ static void option_words(char *buffer, size_t size, const attend_option *o)
 {
 	char letter[8] = "    ";
 	if (o->letter != 0) (void)snprintf(letter, sizeof letter, "-%c, ", o->letter);
-	(void)snprintf(buffer, size, "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
+	(void)snprintf(buffer, size, "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "",
+	               o->value != NULL ? o->value : "");
 }
 
 /* `text` wrapped to columns 30..99; the cursor stands in `column`. */
@@ -178,11 +180,12 @@ static void man_list(const exit_text *list, size_t count)
 void attend_help_man(void)
 {
 	attend_output_printf(".TH ATTEND 1 \"\" \"attend %s\" \"User Commands\"\n", attend_version());
-	attend_output_text(".SH NAME\nattend \\- run and fine\\-tune BERT, GPT and T5 checkpoints on the CPU\n"
-	                   ".SH SYNOPSIS\n.B attend\n.I COMMAND\n[OPTIONS] [TEXT ...]\n.br\n.B attend\n\\-\\-version [\\-v]\n"
-	                   ".SH DESCRIPTION\nLoads checkpoint folders as HuggingFace writes them (config.json, model.safetensors, "
-	                   "tokenizer files). Texts are operands, or lines on standard input; results come in the same order. Data "
-	                   "goes to standard output, everything else to standard error.\n.SH COMMON OPTIONS\n");
+	attend_output_text(
+		".SH NAME\nattend \\- run and fine\\-tune BERT, GPT and T5 checkpoints on the CPU\n"
+		".SH SYNOPSIS\n.B attend\n.I COMMAND\n[OPTIONS] [TEXT ...]\n.br\n.B attend\n\\-\\-version [\\-v]\n"
+		".SH DESCRIPTION\nLoads checkpoint folders as HuggingFace writes them (config.json, model.safetensors, "
+		"tokenizer files). Texts are operands, or lines on standard input; results come in the same order. Data "
+		"goes to standard output, everything else to standard error.\n.SH COMMON OPTIONS\n");
 	for (const attend_option *o = attend_options_common; o->name != NULL; o++) man_option(o);
 	attend_output_text(".SH COMMANDS\n");
 	for (size_t i = 0; attend_command_at(i) != NULL; i++) man_command(attend_command_at(i));

@@ -4,10 +4,10 @@
 
 #include "apps/args.h"
 
-void attend_help_main(void);                              /* `attend --help` */
-void attend_help_command(const attend_command *command);  /* `attend COMMAND --help` */
-void attend_help_version(bool verbose);                   /* `attend --version`; verbose: and attend_build_info */
-void attend_help_man(void);                               /* attend.1 in man(7) macros */
-void attend_help_completion(const char *shell);           /* bash, zsh or fish */
+void attend_help_main(void);                             /* `attend --help` */
+void attend_help_command(const attend_command *command); /* `attend COMMAND --help` */
+void attend_help_version(bool verbose);                  /* `attend --version`; verbose: and attend_build_info */
+void attend_help_man(void);                              /* attend.1 in man(7) macros */
+void attend_help_completion(const char *shell);          /* bash, zsh or fish */
 
 #endif

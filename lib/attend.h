@@ -104,8 +104,8 @@ typedef enum attend_cut {
 /* ==== Filling masks ===================================================================================================== */
 
 typedef struct attend_fill {
-	double score;                  /* probability; joint: product of the probabilities, each given the tokens before it */
-	size_t token_count;            /* 1; joint: one token per mask, in the order of the text */
+	double score;       /* probability; joint: product of the probabilities, each given the tokens before it */
+	size_t token_count; /* 1; joint: one token per mask, in the order of the text */
 	const int32_t *tokens;
 	const char *const *token_strs; /* decoded tokens, [token_count] */
 	const char *token_str;         /* the first of them */
@@ -127,19 +127,21 @@ typedef struct attend_fill_mask_result {
 } attend_fill_mask_result;
 
 typedef struct attend_fill_mask_options {
-	size_t top_k;               /* candidates per mask; 0: 5 */
-	const char *const *targets; /* only these tokens compete (their scores are not renormalised); a word that is no token */
-	size_t target_count;        /* counts as its first token, with a warning */
-	bool joint;                 /* fill several masks together: beam search over the masks, left to right */
-	size_t beams;               /* of joint; 0: four times top_k, at least 20 */
+	size_t top_k; /* candidates per mask; 0: 5 */
+	const char *const
+		*targets;        /* only these tokens compete (their scores are not renormalised); a word that is no token */
+	size_t target_count; /* counts as its first token, with a warning */
+	bool joint;          /* fill several masks together: beam search over the masks, left to right */
+	size_t beams;        /* of joint; 0: four times top_k, at least 20 */
 	attend_cut cut;
 } attend_fill_mask_options;
 
 /* The most likely tokens for each mask token, as HF's fill-mask pipeline. The head runs on the masked positions only.
  * out [count]; free each with attend_fill_mask_free. DATA: a text without a mask, or too long. ARG: the checkpoint has no
  * masked-language head, or no tokenizer with a mask token. */
-ATTEND_API attend_status attend_fill_mask(attend_fill_mask_result *out, attend_pipeline *pipeline, const attend_text *texts,
-                                          size_t count, const attend_fill_mask_options *options);
+ATTEND_API attend_status attend_fill_mask(attend_fill_mask_result *out, attend_pipeline *pipeline,
+                                          const attend_text *texts, size_t count,
+                                          const attend_fill_mask_options *options);
 ATTEND_API void attend_fill_mask_free(attend_fill_mask_result *result);
 
 /* ==== Classifying texts ================================================================================================= */
@@ -173,13 +175,14 @@ typedef struct attend_classify_options {
 
 /* Scores of a text or pair by the checkpoint's sequence head, as HF's text-classification pipeline. out [count]; free each
  * with attend_classification_free. ARG: the checkpoint has no sequence head. DATA: too long. */
-ATTEND_API attend_status attend_classify(attend_classification *out, attend_pipeline *pipeline, const attend_text *texts,
-                                         size_t count, const attend_classify_options *options);
+ATTEND_API attend_status attend_classify(attend_classification *out, attend_pipeline *pipeline,
+                                         const attend_text *texts, size_t count,
+                                         const attend_classify_options *options);
 ATTEND_API void attend_classification_free(attend_classification *result);
 
 /* Probability that `pair` follows `text`, by the next-sentence (ALBERT: sentence-order) head; out [count]. */
-ATTEND_API attend_status attend_next_sentence(float *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
-                                              attend_cut cut);
+ATTEND_API attend_status attend_next_sentence(float *out, attend_pipeline *pipeline, const attend_text *texts,
+                                              size_t count, attend_cut cut);
 
 /* ==== Classifying tokens ================================================================================================ */
 
@@ -192,11 +195,11 @@ typedef enum attend_aggregation {
 } attend_aggregation;
 
 typedef struct attend_entity {
-	const char *label;         /* "B-PER"; aggregated: "PER" */
+	const char *label; /* "B-PER"; aggregated: "PER" */
 	float score;
-	size_t index;              /* of the token, [CLS] counting; aggregated: of the first one */
+	size_t index; /* of the token, [CLS] counting; aggregated: of the first one */
 	const char *word;
-	size_t start, end;         /* code points of the text, end exclusive */
+	size_t start, end; /* code points of the text, end exclusive */
 	size_t byte_start, byte_end;
 } attend_entity;
 
@@ -216,15 +219,15 @@ typedef struct attend_ner_options {
 } attend_ner_options;
 
 /* Labels of tokens or words, as HF's token-classification pipeline. out [count]; free each with attend_entities_free. */
-ATTEND_API attend_status attend_ner(attend_entities *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
-                                    const attend_ner_options *options);
+ATTEND_API attend_status attend_ner(attend_entities *out, attend_pipeline *pipeline, const attend_text *texts,
+                                    size_t count, const attend_ner_options *options);
 ATTEND_API void attend_entities_free(attend_entities *result);
 
 /* ==== Answering questions =============================================================================================== */
 
 typedef struct attend_answer {
 	double score;
-	size_t start, end; /* code points of the context, end exclusive */
+	size_t start, end;  /* code points of the context, end exclusive */
 	const char *answer; /* "" : the context has none */
 } attend_answer;
 
@@ -241,13 +244,14 @@ typedef struct attend_qa_options {
 	size_t max_seq_len;      /* tokens of a window, question included; 0: min(the model's limit, 384) */
 	size_t max_question_len; /* tokens; 0: 64 */
 	bool handle_impossible_answer;
-	bool keep_token_bounds;  /* do not widen answers to whole words */
+	bool keep_token_bounds; /* do not widen answers to whole words */
 } attend_qa_options;
 
 /* Answers as spans of the context, as HF's question-answering pipeline. Each text is the question, its pair the context.
  * out [count]; free each with attend_answers_free. A question of more than max_question_len tokens is cut, with a warning. */
-ATTEND_API attend_status attend_answer_question(attend_answers *out, attend_pipeline *pipeline, const attend_text *texts,
-                                                size_t count, const attend_qa_options *options);
+ATTEND_API attend_status attend_answer_question(attend_answers *out, attend_pipeline *pipeline,
+                                                const attend_text *texts, size_t count,
+                                                const attend_qa_options *options);
 ATTEND_API void attend_answers_free(attend_answers *result);
 
 /* ==== Embedding texts =================================================================================================== */
@@ -271,12 +275,14 @@ typedef enum attend_normalize {
 typedef struct attend_embed_options {
 	attend_embed_pooling pooling;
 	attend_normalize normalize;
-	attend_cut cut; /* NEVER: a sentence-transformers folder still cuts on the right at its max_seq_length, as its maker does */
+	attend_cut
+		cut; /* NEVER: a sentence-transformers folder still cuts on the right at its max_seq_length, as its maker does */
 	size_t *truncated; /* [count] or NULL: tokens that were cut off each text */
 } attend_embed_options;
 
 /* Width of what attend_embed gives with these options. */
-ATTEND_API attend_status attend_embed_width(size_t *out, const attend_pipeline *pipeline, const attend_embed_options *options);
+ATTEND_API attend_status attend_embed_width(size_t *out, const attend_pipeline *pipeline,
+                                            const attend_embed_options *options);
 
 /* One vector per text: the last hidden states (of the encoder, where there are two stacks) pooled over all tokens, special
  * ones included; sentence-transformers folders run all their modules. out [count, width], the caller's. */
@@ -319,8 +325,8 @@ ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend
 /* Member `key` of one JSON object of `size` bytes: a string is decoded, any other value is given as its JSON text. *value is
  * malloc'ed with a NUL after *value_size bytes; the caller frees it. NOTFOUND (no message): the object has no such member,
  * or null. DATA: no JSON object; the message begins with `name` ("stdin:12"). */
-ATTEND_API attend_status attend_json_member(char **value, size_t *value_size, const char *object, size_t size, const char *key,
-                                            const char *name);
+ATTEND_API attend_status attend_json_member(char **value, size_t *value_size, const char *object, size_t size,
+                                            const char *key, const char *name);
 
 #ifdef __cplusplus
 }
