@@ -23,12 +23,16 @@ endif()
 # Tests fork; ThreadSanitizer would end a child that starts threads.
 set(SANITIZER_ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=die_after_fork=0")
 
+# tests/support/fault.c stands before these calls in programs under tests/fault/.
+set(FAULT_WRAPS "")
+foreach(call malloc calloc realloc aligned_alloc strdup strndup mmap open read write fsync rename)
+	list(APPEND FAULT_WRAPS "-Wl,--wrap=${call}")
+endforeach()
+
 foreach(source ${TESTS})
 	get_filename_component(name ${source} NAME_WE)
 	file(RELATIVE_PATH folder "${CMAKE_CURRENT_SOURCE_DIR}/tests" "${source}")
 	get_filename_component(folder ${folder} DIRECTORY)
-	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
-
 	set(labels quick)
 	if(folder MATCHES "^(golden|pathological|fault)")
 		set(labels full)
@@ -43,6 +47,72 @@ foreach(source ${TESTS})
 	add_executable(${name} ${source})
 	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/tests")
 	target_link_libraries(${name} PRIVATE attend_test_options)
+	if(folder STREQUAL "fault")
+		target_link_options(${name} PRIVATE ${FAULT_WRAPS})
+	endif()
 	add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
 	set_tests_properties(${name} PROPERTIES LABELS "${labels};${folder}" TIMEOUT ${timeout} ENVIRONMENT "${SANITIZER_ENVIRONMENT}")
 endforeach()
+if(ATTEND_KERNELS_ONLY)
+	return()
+endif()
+
+# ---- Fuzzing: each target replays its corpus, with a few mutations; with clang and ATTEND_FUZZ there is a libFuzzer program
+file(GLOB FUZZERS CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+foreach(source ${FUZZERS})
+	get_filename_component(name ${source} NAME_WE)
+	string(REGEX REPLACE "^fuzz_" "" format "${name}")
+	add_executable(${name} ${source} tests/fuzz/replay.c)
+	target_link_libraries(${name} PRIVATE attend_test_options)
+	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/tests")
+	add_test(NAME ${name} COMMAND ${name} --mutations 500 "${CMAKE_CURRENT_SOURCE_DIR}/tests/fuzz/corpus/${format}"
+		WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+	set_tests_properties(${name} PROPERTIES LABELS "full;fuzz" TIMEOUT 300 ENVIRONMENT "${SANITIZER_ENVIRONMENT}")
+	if(ATTEND_FUZZ)
+		add_executable(lib${name} ${source})
+		target_link_libraries(lib${name} PRIVATE attend_test_options)
+		target_link_options(lib${name} PRIVATE -fsanitize=fuzzer)
+		set_target_properties(lib${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/fuzz")
+	endif()
+endforeach()
+
+# ---- The command: tests/cli/*.case -----------------------------------------------------------------------------------------
+file(GLOB CASES CONFIGURE_DEPENDS tests/cli/*.case)
+if(TARGET attend_cli)
+	foreach(case ${CASES})
+		get_filename_component(name ${case} NAME_WE)
+		add_test(NAME cli_${name} COMMAND sh tests/cli/run.sh "${case}" WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+		set_tests_properties(cli_${name} PROPERTIES LABELS "full;cli" TIMEOUT 300
+			ENVIRONMENT "ATTEND=$<TARGET_FILE:attend_cli>;${SANITIZER_ENVIRONMENT}")
+	endforeach()
+endif()
+
+# ---- What is installed -----------------------------------------------------------------------------------------------------
+find_program(ATTEND_CXX NAMES c++ g++ clang++)
+if(ATTEND_CXX)
+	add_test(NAME headers COMMAND sh tests/headers/run.sh "${CMAKE_C_COMPILER}" "${ATTEND_CXX}" "${HEADER_FOLDER}"
+		WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+	set_tests_properties(headers PROPERTIES LABELS "quick;headers")
+endif()
+add_test(NAME symbols COMMAND sh tests/symbols.sh $<TARGET_FILE:attend_static> $<TARGET_FILE:attend_shared>
+	WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+set_tests_properties(symbols PROPERTIES LABELS "quick;headers")
+if(TARGET attend_cli AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE)
+	add_test(NAME install COMMAND sh tests/install/run.sh "${CMAKE_CURRENT_BINARY_DIR}"
+		WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+	set_tests_properties(install PROPERTIES LABELS "full;install" TIMEOUT 300 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+endif()
+
+# ---- Valgrind: the unit tests and the fault sweeps again, in its emulation -------------------------------------------------
+find_program(VALGRIND valgrind)
+if(VALGRIND AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE)
+	foreach(source ${TESTS})
+		if(source MATCHES "/tests/(unit|fault)/")
+			get_filename_component(name ${source} NAME_WE)
+			add_test(NAME valgrind_${name} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
+				COMMAND ${VALGRIND} -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
+				--errors-for-leak-kinds=definite $<TARGET_FILE:${name}>)
+			set_tests_properties(valgrind_${name} PROPERTIES LABELS "slow;valgrind" TIMEOUT 600)
+		endif()
+	endforeach()
+endif()

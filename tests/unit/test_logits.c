@@ -125,12 +125,12 @@ static void test_bad_values(void **state)
 {
 	(void)state;
 	static const char *const bad[][2] = {
-	    {"temperature", "0"},        {"temperature", "-1"},     {"top_p", "1.5"},
-	    {"num_beams", "0"},          {"num_beams", "many"},     {"early_stopping", "soon"},
-	    {"bad_words_ids", "[3]"},    {"bad_words_ids", "[[]]"}, {"sequence_bias", "[[3,1]]"},
-	    {"eos_token_id", "[-1]"},    {"eos_token_id", "[1"},    {"do_sample", "1"},
-	    {"max_new_tokens", "1e99"},  {"stop_strings", "[1]"},   {"exponential_decay_length_penalty", "[1]"},
-	    {"repetition_penalty", "0"}, {"max_new_tokens", "1.5"}};
+		{"temperature", "0"},        {"temperature", "-1"},     {"top_p", "1.5"},
+		{"num_beams", "0"},          {"num_beams", "many"},     {"early_stopping", "soon"},
+		{"bad_words_ids", "[3]"},    {"bad_words_ids", "[[]]"}, {"sequence_bias", "[[3,1]]"},
+		{"eos_token_id", "[-1]"},    {"eos_token_id", "[1"},    {"do_sample", "1"},
+		{"max_new_tokens", "1e99"},  {"stop_strings", "[1]"},   {"exponential_decay_length_penalty", "[1]"},
+		{"repetition_penalty", "0"}, {"max_new_tokens", "1.5"}};
 	attend_generation *g = NULL;
 	assert_int_equal(attend_generation_new(&g), ATTEND_OK);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -147,9 +147,9 @@ static void test_bad_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_reference_rows),
-	    cmocka_unit_test(test_values_from_text),
-	    cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_reference_rows),
+		cmocka_unit_test(test_values_from_text),
+		cmocka_unit_test(test_bad_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

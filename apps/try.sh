@@ -1,0 +1,26 @@
+#!/bin/sh
+# try.sh: installs what is missing (Debian, Ubuntu), builds, and asks each of the three bundled models once.
+set -eu
+cd "$(dirname "$0")/.."
+. cmake/setup.sh
+# shellcheck disable=SC2086 # a list of words
+attend_need $attend_packages
+echo "Building ..." >&2
+attend_build build -DATTEND_BUILD_TESTS=OFF
+
+show()
+{
+	printf '\n$ attend'
+	for word in "$@"; do
+		case $word in
+		*[!a-zA-Z0-9_./=-]*) printf ' "%s"' "$word" ;;
+		*) printf ' %s' "$word" ;;
+		esac
+	done
+	printf '\n'
+	build/attend "$@"
+}
+
+show fill-mask --top-k 3 "The capital of France is [MASK]."
+show generate -n 40 -p "Once upon a time"
+show generate -m models/pretrained/seq2seq-mini -p "digits: three hundred and five"
