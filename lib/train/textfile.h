@@ -1,0 +1,13 @@
+/* textfile.h: a text file as UTF-8 in memory, whatever it was packed and encoded as. */
+#ifndef ATTEND_TRAIN_TEXTFILE_H
+#define ATTEND_TRAIN_TEXTFILE_H
+
+#include "lib/core/status.h"
+
+/* Read `path`, unpack it when it begins with gzip's magic number, and turn it into UTF-8 without a byte-order mark. `encoding`:
+ * NULL (a byte-order mark decides between UTF-8, UTF-16LE, UTF-16BE; without one UTF-8), "utf-8", "utf-16", "utf-16le",
+ * "utf-16be", "latin-1" (iso-8859-1), "windows-1252" (cp1252). *out is malloc'ed with a NUL behind *size bytes; the caller
+ * frees it. NOTFOUND, IO; ARG: unknown encoding; DATA: broken gzip, or "FILE:LINE: ..." for bytes that are not in the encoding. */
+attend_status attend_textfile_read(char **out, size_t *size, const char *path, const char *encoding);
+
+#endif
