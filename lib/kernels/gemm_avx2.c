@@ -1,9 +1,8 @@
 /* gemm_avx2.c: f32 products on 256-bit vectors with FMA: panels of 16 columns, blocks of 6 rows (12 sums in 16 registers). */
-#if defined(__x86_64__)
-
 #include <immintrin.h>
 
 #include "lib/kernels/dispatch.h"
+#include "lib/kernels/pack.h"
 
 /* Sliding window over eight ones and eight zeros: a mask of the first `count` lanes. */
 static const int32_t mask_table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -30,7 +29,6 @@ const struct attend_gemm_table attend_gemm_avx2 = {
 	.nr = 16,
 	.kc = 256,
 	.f32 = f32_tile,
+	.interleave = attend_interleave_avx2,
 	.finish = finish,
 };
-
-#endif

@@ -1,10 +1,9 @@
 /* gemm_avx512.c: f32 products on 512-bit vectors: panels of 32 columns, blocks of 14 rows (28 sums, 2 weights, 2 inputs in
  * 32 registers). */
-#if defined(__x86_64__)
-
 #include <immintrin.h>
 
 #include "lib/kernels/dispatch.h"
+#include "lib/kernels/pack.h"
 
 #define VECTOR __m512
 #define LANES ((size_t)16)
@@ -28,7 +27,6 @@ const struct attend_gemm_table attend_gemm_avx512 = {
 	.nr = 32,
 	.kc = 192,
 	.f32 = f32_tile,
+	.interleave = attend_interleave_avx512,
 	.finish = finish,
 };
-
-#endif

@@ -9,8 +9,24 @@
 
 #define GEMM_INLINE static inline __attribute__((always_inline))
 
+GEMM_INLINE void f32_step(VECTOR sum[MR][NV], const float *block, const float *panel, const size_t rows)
+{
+	VECTOR w[NV];
+#pragma GCC unroll 4
+	for (size_t v = 0; v < NV; v++)
+		w[v] = v_load(panel + v * LANES);
+#pragma GCC unroll 16
+	for (size_t r = 0; r < rows; r++) {
+		const VECTOR x = v_set(block[r]);
+#pragma GCC unroll 4
+		for (size_t v = 0; v < NV; v++)
+			sum[r][v] = v_fma(x, w[v], sum[r][v]);
+	}
+}
+
 /* `rows` is a constant where this is inlined, so that all sums live in registers. */
-GEMM_INLINE void f32_rows(float *tile, const float *block, const float *panel, const size_t rows, size_t k, bool add)
+GEMM_INLINE void f32_rows(float *tile, const float *block, const float *panel, const size_t rows, size_t k, bool add,
+                          attend_ahead ahead)
 {
 	VECTOR sum[MR][NV];
 #pragma GCC unroll 16
@@ -19,19 +35,16 @@ GEMM_INLINE void f32_rows(float *tile, const float *block, const float *panel, c
 		for (size_t v = 0; v < NV; v++)
 			sum[r][v] = add ? v_load(tile + (r * NV + v) * LANES) : v_zero();
 	}
-	for (size_t i = 0; i < k; i++) {
-		VECTOR w[NV];
+	size_t i = 0;
+	for (; i + 4 <= k; i += 4) {
+		for (size_t l = 0; l < ahead.lines; l++, ahead.at += 64)
+			__builtin_prefetch(ahead.at, 0, 2);
 #pragma GCC unroll 4
-		for (size_t v = 0; v < NV; v++)
-			w[v] = v_load(panel + (i * NV + v) * LANES);
-#pragma GCC unroll 16
-		for (size_t r = 0; r < rows; r++) {
-			const VECTOR x = v_set(block[i * rows + r]);
-#pragma GCC unroll 4
-			for (size_t v = 0; v < NV; v++)
-				sum[r][v] = v_fma(x, w[v], sum[r][v]);
-		}
+		for (size_t u = 0; u < 4; u++)
+			f32_step(sum, block + (i + u) * rows, panel + (i + u) * NV * LANES, rows);
 	}
+	for (; i < k; i++)
+		f32_step(sum, block + i * rows, panel + i * NV * LANES, rows);
 #pragma GCC unroll 16
 	for (size_t r = 0; r < rows; r++) {
 #pragma GCC unroll 4
@@ -40,11 +53,11 @@ GEMM_INLINE void f32_rows(float *tile, const float *block, const float *panel, c
 	}
 }
 
-static void f32_tile(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add)
+static void f32_tile(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add, attend_ahead ahead)
 {
 	switch (rows) {
-#define F32_CASE(n)                                        \
-	case n: f32_rows(tile, block, panel, n, k, add); break;
+#define F32_CASE(n)                                               \
+	case n: f32_rows(tile, block, panel, n, k, add, ahead); break;
 		F32_CASE(1)
 		F32_CASE(2)
 		F32_CASE(3)

@@ -1,12 +1,15 @@
 /* gemm_portable.c: the slow twin of every product kernel, in plain C. A multiplication and an addition per step, each rounded
  * (-ffp-contract=off), k rising: the defined order of this level. */
 #include "lib/kernels/dispatch.h"
+#include "lib/kernels/pack.h"
 #include "lib/kernels/gemm_table.h"
 
 enum { MR = 4, NR = 16 };
 
-static void f32_tile(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add)
+static void f32_tile(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add,
+                     attend_ahead ahead)
 {
+	(void)ahead;
 	for (size_t r = 0; r < rows; r++) {
 		float sum[NR];
 		for (size_t j = 0; j < NR; j++)
@@ -39,5 +42,6 @@ const struct attend_gemm_table attend_gemm_portable = {
 	.nr = NR,
 	.kc = 256,
 	.f32 = f32_tile,
+	.interleave = attend_interleave_portable,
 	.finish = finish,
 };

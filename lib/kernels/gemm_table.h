@@ -27,12 +27,22 @@ typedef struct attend_tile_out {
 	size_t ldy;
 } attend_tile_out;
 
+/* Memory to ask for while a tile is computed: `lines` cache lines from `at` on in every four steps of k. Wherever it points,
+ * nothing is read. */
+typedef struct attend_ahead {
+	const unsigned char *at;
+	size_t lines;
+} attend_ahead;
+
 struct attend_gemm_table {
 	size_t mr, nr; /* rows of a block at most, columns of a panel */
 	size_t kc;     /* steps of k whose panel part stays in the L1 cache */
 
 	/* tile [rows][nr] = (add: +=) block [k][rows] x panel [k][nr]; 1 <= rows <= mr. */
-	void (*f32)(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add);
+	void (*f32)(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add, attend_ahead ahead);
+
+	/* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride + i] : 0. */
+	void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 
 	/* y = scale*tile + bias, times multiply, plus residual: fused multiply-adds on every level but the portable one. */
 	void (*finish)(const attend_tile_out *out);

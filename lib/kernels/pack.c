@@ -9,24 +9,32 @@
 /* Elements below which handing work to the team costs more than it saves. */
 enum { ALONE = 1 << 15 };
 
-void attend_interleave(float *dst, const float *src, size_t stride_out, size_t stride_in, size_t columns, size_t width, size_t k)
+void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
 {
-	if (columns < width) {
-		for (size_t i = 0; i < k; i++)
-			memset(dst + i * width + columns, 0, (width - columns) * sizeof *dst);
-	}
-	if (stride_out == 1) {
-		for (size_t i = 0; i < k; i++)
-			memcpy(dst + i * width, src + i * stride_in, columns * sizeof *dst);
-		return;
-	}
 	/* Sixteen steps of k at a time: a cache line of every column is read whole. */
 	for (size_t i0 = 0; i0 < k; i0 += 16) {
 		const size_t i1 = i0 + 16 < k ? i0 + 16 : k;
-		for (size_t j = 0; j < columns; j++) {
+		for (size_t j = 0; j < width; j++) {
 			for (size_t i = i0; i < i1; i++)
+				dst[i * width + j] = j < columns ? src[j * stride + i] : 0.0f;
+		}
+	}
+}
+
+void attend_interleave(float *dst, const float *src, size_t stride_out, size_t stride_in, size_t columns, size_t width, size_t k)
+{
+	if (stride_in == 1) {
+		attend_gemm_kernels()->interleave(dst, src, stride_out, columns, width, k);
+		return;
+	}
+	for (size_t i = 0; i < k; i++) {
+		if (stride_out == 1) {
+			memcpy(dst + i * width, src + i * stride_in, columns * sizeof *dst);
+		} else {
+			for (size_t j = 0; j < columns; j++)
 				dst[i * width + j] = src[j * stride_out + i * stride_in];
 		}
+		memset(dst + i * width + columns, 0, (width - columns) * sizeof *dst);
 	}
 }
 

@@ -8,19 +8,26 @@
 /* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride_out + i*stride_in] : 0. */
 void attend_interleave(float *dst, const float *src, size_t stride_out, size_t stride_in, size_t columns, size_t width, size_t k);
 
+/* The same for stride_in 1 on one level; attend_interleave calls the table's. */
+void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+#if defined(__x86_64__)
+void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+#endif
+
 /* m rows in blocks of nearly equal size, none above `most`. */
 typedef struct attend_blocks {
 	size_t count, size, larger; /* the first `larger` blocks have size+1 rows */
 } attend_blocks;
 
+static inline attend_blocks attend_cut(size_t m, size_t count)
+{
+	return count ? (attend_blocks){count, m / count, m % count} : (attend_blocks){0, 0, 0};
+}
+
 static inline attend_blocks attend_blocks_of(size_t m, size_t most)
 {
-	attend_blocks b = {(m + most - 1) / most, 0, 0};
-	if (b.count) {
-		b.size = m / b.count;
-		b.larger = m % b.count;
-	}
-	return b;
+	return attend_cut(m, (m + most - 1) / most);
 }
 
 static inline size_t attend_block_start(const attend_blocks *b, size_t i)

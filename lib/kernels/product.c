@@ -8,8 +8,9 @@
 
 /* Rows of a task at most: its tile is 16 KB. */
 enum { TASK_ROWS = 128 };
-/* Multiply-adds that a task should hold at least: some microseconds. */
-enum { TASK_WORK = 1 << 18 };
+/* Nanoseconds that a task should take at least, and tasks of each thread at most: more balance better, fewer let a thread
+ * read on where it is. */
+enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
 
 typedef struct product_job {
 	const attend_product *product;
@@ -67,6 +68,8 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const size_t row0 = attend_block_start(&job->blocks, block0), row1 = attend_block_start(&job->blocks, block1);
 	_Alignas(64) float tile[TASK_ROWS * ATTEND_GEMM_MAX_NR];
 	(void)worker;
+	/* Panels lie one behind the other, so what follows the part in memory is the next part: each block asks for its share. */
+	const size_t lines = (8 * table->nr / 32 + block1 - block0 - 1) / (block1 - block0);
 	for (size_t panel = panel0; panel < panel1; panel++) {
 		const size_t column = panel * table->nr;
 		size_t k0 = 0;
@@ -75,14 +78,34 @@ static void product_task(void *arg, size_t index, unsigned worker)
 			for (size_t b = block0; b < block1; b++) {
 				const size_t row = attend_block_start(&job->blocks, b);
 				const size_t rows = attend_block_start(&job->blocks, b + 1) - row;
-				table->f32(tile + (row - row0) * table->nr, p->blocks + row * p->k + k0 * rows,
-				           p->panels + column * p->k + k0 * table->nr, rows, k, k0 != 0);
+				const float *part = p->panels + column * p->k + k0 * table->nr;
+				const attend_ahead ahead = {(const unsigned char *)(part + k * table->nr) + (b - block0) * (k / 4) * lines * 64,
+				                            lines};
+				table->f32(tile + (row - row0) * table->nr, p->blocks + row * p->k + k0 * rows, part, rows, k, k0 != 0, ahead);
 			}
 			k0 += k;
 		} while (k0 < p->k);
 		const size_t rest = p->n - column;
 		epilogue_tile(p, table, tile, row0, row1 - row0, column, rest < table->nr ? rest : table->nr);
 	}
+}
+
+/* About how long one panel takes: arithmetic, or reading it from memory. */
+static size_t panel_cost(size_t rows, size_t k, size_t nr)
+{
+	const size_t arithmetic = rows * k * nr / 100, reading = k * nr * sizeof(float) / 12;
+	return arithmetic > reading ? arithmetic : reading;
+}
+
+/* Into how many groups the panels are cut: a multiple of the team where there is work for it. */
+static size_t groups_of(size_t panels, size_t cost, size_t chunks)
+{
+	const size_t threads = (size_t)attend_threads();
+	size_t each = panels * cost * chunks / (threads * TASK_NS);
+	if (each > TASKS_PER_THREAD) each = TASKS_PER_THREAD;
+	size_t groups = each == 0 ? 1 + panels * cost * chunks / TASK_NS : (each * threads + chunks - 1) / chunks;
+	if (groups > threads && chunks == 1) groups = groups / threads * threads;
+	return groups < panels ? groups : panels;
 }
 
 void attend_product_run(const attend_product *p)
@@ -96,7 +119,6 @@ void attend_product_run(const attend_product *p)
 	if (rows > TASK_ROWS) rows = TASK_ROWS;
 	job.chunks = attend_blocks_of(job.blocks.count, rows > table->mr ? rows / table->mr : 1);
 	const size_t panels = (p->n + table->nr - 1) / table->nr;
-	const size_t work = (p->m / job.chunks.count) * table->nr * p->k + 1; /* of one panel */
-	job.groups = attend_blocks_of(panels, work < TASK_WORK ? TASK_WORK / work : 1);
+	job.groups = attend_cut(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, p->k, table->nr), job.chunks.count));
 	attend_parallel(job.chunks.count * job.groups.count, product_task, &job);
 }

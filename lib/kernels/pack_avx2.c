@@ -1,0 +1,59 @@
+/* pack_avx2.c: rows into columns, 8 x 8 floats at a time in registers. */
+#include <immintrin.h>
+
+#include "lib/kernels/pack.h"
+
+static const int32_t mask_table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+
+static inline __m256i first_lanes(size_t count)
+{
+	return _mm256_loadu_si256((const __m256i *)(const void *)(mask_table + 8 - count));
+}
+
+static inline void transpose8(__m256 r[8])
+{
+	__m256 t[8];
+#pragma GCC unroll 4
+	for (int i = 0; i < 8; i += 2) {
+		t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+		t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+	}
+#pragma GCC unroll 2
+	for (int i = 0; i < 8; i += 4) {
+		r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+		r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+		r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+		r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+	}
+#pragma GCC unroll 4
+	for (int c = 0; c < 4; c++) {
+		t[c] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x20);
+		t[c + 4] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x31);
+	}
+#pragma GCC unroll 8
+	for (int i = 0; i < 8; i++)
+		r[i] = t[i];
+}
+
+void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+{
+	for (size_t j0 = 0; j0 < width; j0 += 8) {
+		const size_t wide = width - j0 < 8 ? width - j0 : 8;
+		const size_t rows = j0 >= columns ? 0 : columns - j0 < 8 ? columns - j0 : 8;
+		const __m256i store = first_lanes(wide);
+		for (size_t i0 = 0; i0 < k; i0 += 8) {
+			const size_t steps = k - i0 < 8 ? k - i0 : 8;
+			const __m256i load = first_lanes(steps);
+			__m256 r[8];
+#pragma GCC unroll 8
+			for (size_t j = 0; j < 8; j++)
+				r[j] = j < rows ? _mm256_maskload_ps(src + (j0 + j) * stride + i0, load) : _mm256_setzero_ps();
+			transpose8(r);
+			float *out = dst + i0 * width + j0;
+#pragma GCC unroll 8
+			for (size_t i = 0; i < 8; i++) {
+				if (i < steps) _mm256_maskstore_ps(out + i * width, store, r[i]);
+			}
+		}
+	}
+}
