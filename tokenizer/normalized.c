@@ -27,6 +27,17 @@ attend_status attend_normalized_set(attend_normalized *n, const char *text, size
 	return ATTEND_OK;
 }
 
+attend_status attend_normalized_slice(attend_normalized *n, const attend_normalized *from, uint32_t start, uint32_t end)
+{
+	ATTEND_TRY(attend_normalized_set(n, from->text + start, end - start, from->base + start, from->tracked));
+	if (from->identity || !from->tracked) return ATTEND_OK;
+	if (n->size > n->origin_capacity)
+		ATTEND_TRY(attend_grow(&n->origin, &n->origin_capacity, n->size, sizeof *n->origin, "offsets"));
+	memcpy(n->origin, from->origin + start, n->size * sizeof *n->origin);
+	n->identity = false;
+	return ATTEND_OK;
+}
+
 attend_span attend_normalized_origin(const attend_normalized *n, uint32_t start, uint32_t end)
 {
 	if (!n->tracked || start >= end) return (attend_span){n->base, n->base};

@@ -30,6 +30,8 @@ typedef struct attend_normalized {
 void attend_normalized_free(attend_normalized *n);
 /* Take a copy of text[size], which lies at byte `base` of the original. DATA: longer than ATTEND_MAX_TEXT. */
 attend_status attend_normalized_set(attend_normalized *n, const char *text, size_t size, uint32_t base, bool tracked);
+/* Become a copy of [start, end) of `from`, places included. */
+attend_status attend_normalized_slice(attend_normalized *n, const attend_normalized *from, uint32_t start, uint32_t end);
 /* Bytes of the original that [start, end) of the text came from. */
 attend_span attend_normalized_origin(const attend_normalized *n, uint32_t start, uint32_t end);
 

@@ -86,7 +86,7 @@ bool attend_is_letter(uint32_t c);            /* L*, Unicode 16: Oniguruma's \p{
 bool attend_is_number(uint32_t c);            /* N*, Unicode 16: Oniguruma's \p{N} */
 bool attend_is_cjk(uint32_t c);               /* BertNormalizer's Chinese characters */
 uint8_t attend_combining_class(uint32_t c);   /* canonical combining class of the normal forms' Unicode version */
-uint8_t attend_script(uint32_t c);            /* script of UnicodeScripts under a number of our own; 0: any */
+uint8_t attend_script(uint32_t c);            /* script of UnicodeScripts (Kana counts as Han) under a number of our own; 0: any, as a blank */
 /* Is there a grapheme cluster boundary between two neighbours? *state is 0 at the beginning of a text. */
 bool attend_grapheme_break(uint32_t before, uint32_t after, int *state);
 

@@ -1,0 +1,338 @@
+/* added_tokens.c: added and special tokens (tokenizers' added_vocabulary.rs; huggingface.md sections 3.1 and 3.1.1). */
+#include "tokenizer/added_tokens.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/map.h"
+#include "tokenizer/normalizer.h"
+#include "tokenizer/trie.h"
+
+/* Patterns of one kind (normalized or not): a trie whose values are pattern numbers, and the bytes that patterns start with. */
+typedef struct matcher {
+	attend_trie trie;
+	int32_t *ids; /* by pattern */
+	size_t count;
+	bool starts[256];
+} matcher;
+
+/* A pattern as it was added: the reference keeps the flag of the first time for special tokens. */
+typedef struct pattern {
+	uint32_t token; /* index in tokens */
+	bool normalized;
+} pattern;
+
+struct attend_added_tokens {
+	attend_added_token *tokens; /* by the order of ids' first appearance; contents owned */
+	size_t count, capacity;
+	pattern *special, *classic;
+	size_t special_count, special_capacity, classic_count, classic_capacity;
+	attend_map *by_content;   /* content -> index in tokens */
+	attend_map *special_set;  /* contents of special tokens */
+	int32_t max_id;           /* -1: none */
+	int32_t first_id;         /* of by_id[0] */
+	int32_t *by_id;           /* made by finish: index in tokens or -1 */
+	matcher matchers[2];      /* [normalized] */
+};
+
+attend_status attend_added_tokens_new(attend_added_tokens **out)
+{
+	attend_added_tokens *a = calloc(1, sizeof *a);
+	if (!a) return attend_fail_memory(sizeof *a, "added tokens");
+	a->max_id = -1;
+	attend_status status = attend_map_new(&a->by_content, 16);
+	if (status == ATTEND_OK) status = attend_map_new(&a->special_set, 16);
+	if (status != ATTEND_OK) {
+		attend_added_tokens_free(a);
+		return status;
+	}
+	*out = a;
+	return ATTEND_OK;
+}
+
+static void matcher_free(matcher *m)
+{
+	attend_trie_free(&m->trie);
+	free(m->ids);
+	memset(m, 0, sizeof *m);
+}
+
+void attend_added_tokens_free(attend_added_tokens *a)
+{
+	if (!a) return;
+	for (size_t i = 0; i < a->count; i++) free((char *)a->tokens[i].content);
+	free(a->tokens);
+	free(a->special);
+	free(a->classic);
+	free(a->by_id);
+	attend_map_free(a->by_content);
+	attend_map_free(a->special_set);
+	matcher_free(&a->matchers[0]);
+	matcher_free(&a->matchers[1]);
+	free(a);
+}
+
+static bool same_flags(const attend_added_token *a, const attend_added_token *b)
+{
+	return a->single_word == b->single_word && a->lstrip == b->lstrip && a->rstrip == b->rstrip &&
+	       a->normalized == b->normalized && a->special == b->special;
+}
+
+static attend_status push_pattern(pattern **list, size_t *count, size_t *capacity, size_t token, bool normalized)
+{
+	if (*count == *capacity) ATTEND_TRY(attend_grow(list, capacity, *count + 1, sizeof **list, "added tokens"));
+	(*list)[(*count)++] = (pattern){(uint32_t)token, normalized};
+	return ATTEND_OK;
+}
+
+/* The next free id: behind the model's and all added ones. */
+static int32_t next_id(const attend_added_tokens *a, const attend_token_model *model)
+{
+	const size_t size = model->ops->vocab_size(model);
+	return a->max_id >= 0 && (size_t)a->max_id >= size ? a->max_id + 1 : (int32_t)size;
+}
+
+static attend_status new_token(attend_added_tokens *a, const attend_token_model *model, const attend_added_token *token, size_t *index)
+{
+	int32_t id = model->ops->token_to_id(model, token->content, token->size);
+	if (id < 0) id = next_id(a, model);
+	if (a->count == a->capacity) ATTEND_TRY(attend_grow(&a->tokens, &a->capacity, a->count + 1, sizeof *a->tokens, "added tokens"));
+	char *content = malloc(token->size + 1);
+	if (!content) return attend_fail_memory(token->size, "added tokens");
+	memcpy(content, token->content, token->size);
+	content[token->size] = 0;
+	const attend_status status = attend_map_put(a->by_content, content, token->size, (int32_t)a->count);
+	if (status != ATTEND_OK) {
+		free(content);
+		return status;
+	}
+	a->tokens[a->count] = *token;
+	a->tokens[a->count].content = content;
+	a->tokens[a->count].id = id;
+	if (id > a->max_id) a->max_id = id;
+	*index = a->count++;
+	return ATTEND_OK;
+}
+
+attend_status attend_added_tokens_add(attend_added_tokens *a, const attend_token_model *model, attend_added_token *token)
+{
+	token->id = -1;
+	if (token->size == 0) return ATTEND_OK;
+	const int32_t known = attend_map_find(a->by_content, token->content, token->size);
+	size_t index = (size_t)known;
+	if (known < 0) ATTEND_TRY(new_token(a, model, token, &index));
+	attend_added_token *const own = &a->tokens[index];
+	token->id = own->id;
+	const bool was_special = attend_added_tokens_is_special(a, token->content, token->size);
+	if (token->special && !was_special) {
+		ATTEND_TRY(attend_map_put(a->special_set, token->content, token->size, 0));
+		ATTEND_TRY(push_pattern(&a->special, &a->special_count, &a->special_capacity, index, token->normalized));
+	}
+	if (known >= 0 && same_flags(own, token)) return ATTEND_OK;
+	if (!token->special && !was_special)
+		ATTEND_TRY(push_pattern(&a->classic, &a->classic_count, &a->classic_capacity, index, token->normalized));
+	own->single_word = token->single_word;
+	own->lstrip = token->lstrip;
+	own->rstrip = token->rstrip;
+	own->normalized = token->normalized;
+	own->special = token->special;
+	return ATTEND_OK;
+}
+
+/* ---- search tables ---- */
+
+/* Spellings of the patterns while a matcher is built. */
+typedef struct spellings {
+	attend_trie_key *keys;
+	char **owned;
+	size_t count;
+} spellings;
+
+static attend_status add_spelling(const attend_added_tokens *a, const pattern *p, const attend_normalizer *normalizer, spellings *s,
+                                  matcher *m)
+{
+	const attend_added_token *token = &a->tokens[p->token];
+	attend_normalized n = {0};
+	attend_status status = attend_normalized_set(&n, token->content, token->size, 0, false);
+	if (status == ATTEND_OK && p->normalized) status = attend_normalizer_run(normalizer, &n);
+	if (status == ATTEND_OK && n.size > 0) {
+		s->owned[s->count] = n.text;
+		s->keys[s->count] = (attend_trie_key){n.text, (uint32_t)n.size, 0};
+		n.text = NULL;
+		m->ids[s->count++] = token->id;
+	}
+	attend_normalized_free(&n);
+	return status;
+}
+
+static attend_status build(attend_added_tokens *a, const attend_normalizer *normalizer, bool normalized, spellings *s, matcher *m)
+{
+	for (size_t i = 0; i < a->special_count; i++)
+		if (a->special[i].normalized == normalized) ATTEND_TRY(add_spelling(a, &a->special[i], normalizer, s, m));
+	for (size_t i = 0; i < a->classic_count; i++)
+		if (a->classic[i].normalized == normalized) ATTEND_TRY(add_spelling(a, &a->classic[i], normalizer, s, m));
+	/* Of equal spellings the first one counts; the trie keeps the largest value. */
+	for (size_t i = 0; i < s->count; i++) {
+		s->keys[i].value = (int32_t)(s->count - 1 - i);
+		m->starts[(unsigned char)s->keys[i].text[0]] = true;
+	}
+	m->count = s->count;
+	return s->count ? attend_trie_build(&m->trie, s->keys, s->count) : ATTEND_OK;
+}
+
+static attend_status build_matcher(attend_added_tokens *a, const attend_normalizer *normalizer, bool normalized)
+{
+	const size_t most = a->special_count + a->classic_count;
+	matcher *m = &a->matchers[normalized];
+	matcher_free(m);
+	spellings s = {.keys = attend_alloc_array(most + 1, sizeof *s.keys), .owned = attend_alloc_array(most + 1, sizeof *s.owned)};
+	m->ids = attend_alloc_array(most + 1, sizeof *m->ids);
+	attend_status status = s.keys && s.owned && m->ids ? ATTEND_OK : attend_fail_memory(most, "added tokens");
+	if (status == ATTEND_OK) status = build(a, normalizer, normalized, &s, m);
+	for (size_t i = 0; i < s.count; i++) free(s.owned[i]);
+	free(s.keys);
+	free(s.owned);
+	return status;
+}
+
+attend_status attend_added_tokens_finish(attend_added_tokens *a, const attend_normalizer *normalizer)
+{
+	free(a->by_id);
+	a->by_id = NULL;
+	a->first_id = a->max_id + 1;
+	for (size_t i = 0; i < a->count; i++)
+		if (a->tokens[i].id < a->first_id) a->first_id = a->tokens[i].id;
+	const size_t span = (size_t)(a->max_id + 1 - a->first_id);
+	a->by_id = attend_alloc_array(span + 1, sizeof *a->by_id);
+	if (!a->by_id) return attend_fail_memory(span, "added tokens");
+	for (size_t i = 0; i < span; i++) a->by_id[i] = -1;
+	for (size_t i = 0; i < a->count; i++) a->by_id[a->tokens[i].id - a->first_id] = (int32_t)i;
+	ATTEND_TRY(build_matcher(a, normalizer, false));
+	return build_matcher(a, normalizer, true);
+}
+
+/* ---- looking up ---- */
+
+int32_t attend_added_tokens_find(const attend_added_tokens *a, const char *token, size_t size)
+{
+	const int32_t index = attend_map_find(a->by_content, token, size);
+	return index < 0 ? -1 : a->tokens[index].id;
+}
+
+const attend_added_token *attend_added_tokens_get(const attend_added_tokens *a, int32_t id)
+{
+	if (!a->by_id || id < a->first_id || id > a->max_id) return NULL;
+	const int32_t index = a->by_id[id - a->first_id];
+	return index < 0 ? NULL : &a->tokens[index];
+}
+
+bool attend_added_tokens_is_special(const attend_added_tokens *a, const char *token, size_t size)
+{
+	return attend_map_find(a->special_set, token, size) >= 0;
+}
+
+size_t attend_added_tokens_id_bound(const attend_added_tokens *a)
+{
+	return (size_t)(a->max_id + 1);
+}
+
+bool attend_added_tokens_none(const attend_added_tokens *a, bool normalized)
+{
+	return a->matchers[normalized].count == 0;
+}
+
+/* ---- cutting ---- */
+
+void attend_stretches_free(attend_stretches *list)
+{
+	free(list->items);
+	memset(list, 0, sizeof *list);
+}
+
+static attend_status push_stretch(attend_stretches *list, int32_t id, size_t start, size_t end)
+{
+	if (list->count == list->capacity)
+		ATTEND_TRY(attend_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items, "stretches of text"));
+	list->items[list->count++] = (attend_stretch){id, (uint32_t)start, (uint32_t)end};
+	return ATTEND_OK;
+}
+
+/* Size of the longest pattern at text[at], 0: none; *id gets its token. */
+static size_t longest(const matcher *m, const char *text, size_t size, size_t at, int32_t *id)
+{
+	uint32_t base = m->trie.root;
+	size_t found = 0;
+	for (size_t i = at; i < size; i++) {
+		int32_t value;
+		if (!attend_trie_step(&m->trie, &base, (unsigned char)text[i], &value)) break;
+		if (value < 0) continue;
+		found = i + 1 - at;
+		*id = m->ids[m->count - 1 - (size_t)value];
+	}
+	return found;
+}
+
+/* Start of the character that ends at `at`. */
+static size_t step_back(const char *text, size_t at)
+{
+	do at--;
+	while (at > 0 && !attend_utf8_is_start(text[at]));
+	return at;
+}
+
+static bool is_part_of_word(const char *text, size_t size, size_t start, size_t end)
+{
+	size_t length;
+	if (start > 0 && attend_is_word(attend_utf8_decode(text + step_back(text, start), &length))) return true;
+	return end < size && attend_is_word(attend_utf8_decode(text + end, &length));
+}
+
+static size_t strip_left(const char *text, size_t start, size_t limit)
+{
+	size_t length;
+	while (start > limit) {
+		const size_t before = step_back(text, start);
+		if (!attend_is_whitespace(attend_utf8_decode(text + before, &length))) break;
+		start = before;
+	}
+	return start;
+}
+
+static size_t strip_right(const char *text, size_t size, size_t end)
+{
+	size_t length;
+	while (end < size && attend_is_whitespace(attend_utf8_decode(text + end, &length))) end += length;
+	return end;
+}
+
+attend_status attend_added_tokens_cut(const attend_added_tokens *a, const char *text, size_t size, bool normalized,
+                                      bool plain_specials, attend_stretches *out)
+{
+	const matcher *m = &a->matchers[normalized];
+	out->count = 0;
+	size_t done = 0; /* all before is in stretches */
+	for (size_t at = 0; m->count > 0 && at < size;) {
+		int32_t id = -1;
+		if (!m->starts[(unsigned char)text[at]]) {
+			at++;
+			continue;
+		}
+		const size_t length = longest(m, text, size, at, &id);
+		if (length == 0) {
+			at++;
+			continue;
+		}
+		const attend_added_token *token = attend_added_tokens_get(a, id);
+		size_t start = at, end = at + length;
+		at = end;
+		if (plain_specials && attend_added_tokens_is_special(a, token->content, token->size)) continue;
+		if (token->single_word && is_part_of_word(text, size, start, end)) continue;
+		if (token->lstrip) start = strip_left(text, start, done);
+		if (token->rstrip) end = strip_right(text, size, end);
+		if (done < start) ATTEND_TRY(push_stretch(out, -1, done, start));
+		ATTEND_TRY(push_stretch(out, id, start, end));
+		done = end;
+	}
+	return done < size ? push_stretch(out, -1, done, size) : ATTEND_OK;
+}

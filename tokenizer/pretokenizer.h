@@ -1,0 +1,25 @@
+/* pretokenizer.h: cutting a normalised text into words (constructors: tokenizer_internal.h). */
+#ifndef ATTEND_TOKENIZER_PRETOKENIZER_H
+#define ATTEND_TOKENIZER_PRETOKENIZER_H
+
+#include "tokenizer/normalized.h"
+
+/* A text and its words: spans of n.text in order, none of them empty. Zero-initialise; attend_words_free. */
+typedef struct attend_words {
+	attend_normalized n;
+	attend_span_list spans;
+	attend_span_list spare, matches; /* scratch of the splitters */
+} attend_words;
+
+void attend_words_free(attend_words *words);
+
+/* Cut words->n.text (all of it) into words->spans. Steps such as Metaspace rewrite the text. `skip_bytes`: leave out the
+ * mapping of a final ByteLevel; the words are raw bytes then. */
+attend_status attend_pretokenizer_run(const attend_pretokenizer *pretokenizer, attend_words *words, bool skip_bytes);
+
+/* Is ByteLevel the last step, so that a model that takes raw bytes can do its mapping? */
+bool attend_pretokenizer_ends_in_bytes(const attend_pretokenizer *pretokenizer);
+/* Does the outcome depend on where in the original the text began (Metaspace's prepend_scheme "first")? */
+bool attend_pretokenizer_needs_origin(const attend_pretokenizer *pretokenizer);
+
+#endif
