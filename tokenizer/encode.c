@@ -13,8 +13,8 @@ static attend_status prepare(const attend_tokenizer *tokenizer, attend_scratch *
                              const attend_encode_options *o)
 {
 	const bool pair = text->pair != NULL;
-	ATTEND_TRY(attend_pipeline_run(tokenizer, scratch, 0, text->text, text->size, o->fields, o->split_special_tokens));
-	if (pair) ATTEND_TRY(attend_pipeline_run(tokenizer, scratch, 1, text->pair, text->pair_size, o->fields, o->split_special_tokens));
+	ATTEND_TRY(attend_stages_run(tokenizer, scratch, 0, text->text, text->size, o->fields, o->split_special_tokens));
+	if (pair) ATTEND_TRY(attend_stages_run(tokenizer, scratch, 1, text->pair, text->pair_size, o->fields, o->split_special_tokens));
 	return attend_truncate(tokenizer, scratch, pair, o);
 }
 

@@ -2,7 +2,7 @@
 #ifndef ATTEND_TOKENIZER_ENCODING_H
 #define ATTEND_TOKENIZER_ENCODING_H
 
-#include "tokenizer/pipeline.h"
+#include "tokenizer/stages.h"
 
 /* Tokens [start, end) of a sequence. */
 typedef struct attend_window {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
-#include "tokenizer/pipeline.h"
+#include "tokenizer/stages.h"
 
 attend_status attend_tokenizer_new(attend_tokenizer **out)
 {
@@ -23,7 +23,7 @@ attend_status attend_tokenizer_new(attend_tokenizer **out)
 void attend_tokenizer_free(attend_tokenizer *t)
 {
 	if (!t) return;
-	attend_pipeline_free(t->pipeline);
+	attend_stages_free(t->stages);
 	attend_normalizer_free(t->normalizer);
 	attend_pretokenizer_free(t->pretokenizer);
 	if (t->model) t->model->ops->free(t->model);
@@ -43,7 +43,7 @@ attend_status attend_tokenizer_finish(attend_tokenizer *t)
 	if (!t->model) return attend_fail(ATTEND_ERR_FORMAT, "tokenizer without a model");
 	if (!t->postprocessor) ATTEND_TRY(attend_postprocessor_from_json(&t->postprocessor, NULL));
 	ATTEND_TRY(attend_added_tokens_finish(t->added, t->normalizer));
-	return attend_pipeline_new(&t->pipeline, t);
+	return attend_stages_new(&t->stages, t);
 }
 
 /* ---- vocabulary ---- */

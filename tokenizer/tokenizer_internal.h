@@ -189,7 +189,7 @@ typedef struct attend_added_token {
 typedef struct attend_added_tokens attend_added_tokens;
 void attend_added_tokens_free(attend_added_tokens *added);
 
-/* ---- the tokenizer: pipeline.c encoding.c decode.c ---- */
+/* ---- the tokenizer: stages.c encoding.c decode.c ---- */
 
 struct attend_tokenizer {
 	attend_normalizer *normalizer;       /* NULL: none */
@@ -202,7 +202,7 @@ struct attend_tokenizer {
 	size_t max_length;                   /* SIZE_MAX: not given */
 	bool clean_up;                       /* clean_up_tokenization_spaces */
 	bool language_codes;                 /* Marian: text that starts with ">>" yields its part up to the first "<<" as one token */
-	struct attend_pipeline *pipeline;    /* pipeline.c: plans and scratch pool, made by attend_tokenizer_finish */
+	struct attend_stages *stages;    /* stages.c: plans and scratch pool, made by attend_tokenizer_finish */
 };
 
 /* An empty tokenizer: special ids -1, max_length SIZE_MAX. */

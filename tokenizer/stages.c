@@ -1,5 +1,5 @@
-/* pipeline.c: text -> added tokens -> normaliser -> normalised added tokens -> pre-tokenizer -> model. */
-#include "tokenizer/pipeline.h"
+/* stages.c: text -> added tokens -> normaliser -> normalised added tokens -> pre-tokenizer -> model. */
+#include "tokenizer/stages.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "tokenizer/normalizer.h"
 #include "tokenizer/vocab.h"
 
-struct attend_pipeline {
+struct attend_stages {
 	bool bytes;        /* the model does the last step's byte mapping */
 	bool needs_origin; /* places in the original matter even when no offsets are wanted */
 	void (*free_model)(void *scratch);
@@ -17,9 +17,9 @@ struct attend_pipeline {
 	attend_scratch *pool;
 };
 
-attend_status attend_pipeline_new(attend_pipeline **out, const attend_tokenizer *tokenizer)
+attend_status attend_stages_new(attend_stages **out, const attend_tokenizer *tokenizer)
 {
-	attend_pipeline *const p = calloc(1, sizeof *p);
+	attend_stages *const p = calloc(1, sizeof *p);
 	if (!p) return attend_fail_memory(sizeof *p, "tokenizer");
 	attend_token_model *const model = tokenizer->model;
 	p->bytes = attend_pretokenizer_ends_in_bytes(tokenizer->pretokenizer) && model->ops->use_bytes && model->ops->use_bytes(model);
@@ -55,7 +55,7 @@ static void scratch_free(attend_scratch *scratch, void (*free_model)(void *scrat
 	free(scratch);
 }
 
-void attend_pipeline_free(attend_pipeline *p)
+void attend_stages_free(attend_stages *p)
 {
 	if (!p) return;
 	while (p->pool) {
@@ -69,7 +69,7 @@ void attend_pipeline_free(attend_pipeline *p)
 
 attend_status attend_scratch_take(attend_scratch **out, const attend_tokenizer *tokenizer)
 {
-	attend_pipeline *const p = tokenizer->pipeline;
+	attend_stages *const p = tokenizer->stages;
 	pthread_mutex_lock(&p->mutex);
 	attend_scratch *scratch = p->pool;
 	if (scratch) p->pool = scratch->next;
@@ -91,7 +91,7 @@ attend_status attend_scratch_take(attend_scratch **out, const attend_tokenizer *
 
 void attend_scratch_give(const attend_tokenizer *tokenizer, attend_scratch *scratch)
 {
-	attend_pipeline *const p = tokenizer->pipeline;
+	attend_stages *const p = tokenizer->stages;
 	pthread_mutex_lock(&p->mutex);
 	scratch->next = p->pool;
 	p->pool = scratch;
@@ -183,7 +183,7 @@ static attend_status add_word(const run *r, const attend_normalized *n, attend_s
 
 static attend_status add_words(const run *r, attend_words *words)
 {
-	ATTEND_TRY(attend_pretokenizer_run(r->tokenizer->pretokenizer, words, r->tokenizer->pipeline->bytes));
+	ATTEND_TRY(attend_pretokenizer_run(r->tokenizer->pretokenizer, words, r->tokenizer->stages->bytes));
 	for (size_t i = 0; i < words->spans.count; i++) ATTEND_TRY(add_word(r, &words->n, words->spans.items[i]));
 	return ATTEND_OK;
 }
@@ -232,7 +232,7 @@ static attend_status add_language_code(const run *r, uint32_t *start, uint32_t e
 	return ATTEND_OK;
 }
 
-attend_status attend_pipeline_run(const attend_tokenizer *t, attend_scratch *scratch, unsigned which, const char *text, size_t size,
+attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scratch, unsigned which, const char *text, size_t size,
                                   unsigned fields, bool plain_specials)
 {
 	attend_sequence *const s = &scratch->sequences[which];
@@ -243,7 +243,7 @@ attend_status attend_pipeline_run(const attend_tokenizer *t, attend_scratch *scr
 	s->word_count = 0;
 	attend_buffer_clear(&s->surface_text);
 	const bool surfaces = fields & ATTEND_ENCODE_TOKENS;
-	const run r = {t, scratch, s, fields != 0 || t->pipeline->needs_origin, surfaces, plain_specials};
+	const run r = {t, scratch, s, fields != 0 || t->stages->needs_origin, surfaces, plain_specials};
 	s->tokens.with_spans = r.tracked;
 	if (size > ATTEND_MAX_TEXT) return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);
 	const size_t valid = attend_utf8_valid_prefix(text, size);

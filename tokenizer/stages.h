@@ -1,6 +1,6 @@
-/* pipeline.h: one text through all stages up to the model, and the memory that it needs. */
-#ifndef ATTEND_TOKENIZER_PIPELINE_H
-#define ATTEND_TOKENIZER_PIPELINE_H
+/* stages.h: one text through all stages up to the model, and the memory that it needs. */
+#ifndef ATTEND_TOKENIZER_STAGES_H
+#define ATTEND_TOKENIZER_STAGES_H
 
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/pretokenizer.h"
@@ -41,17 +41,17 @@ typedef struct attend_scratch {
 } attend_scratch;
 
 /* Plans made by attend_tokenizer_finish, and the pool of scratches. */
-typedef struct attend_pipeline attend_pipeline;
+typedef struct attend_stages attend_stages;
 
 /* Asks the model to take raw bytes where the pre-tokenizer allows it. */
-attend_status attend_pipeline_new(attend_pipeline **out, const attend_tokenizer *tokenizer);
-void attend_pipeline_free(attend_pipeline *pipeline);
+attend_status attend_stages_new(attend_stages **out, const attend_tokenizer *tokenizer);
+void attend_stages_free(attend_stages *stages);
 
 attend_status attend_scratch_take(attend_scratch **out, const attend_tokenizer *tokenizer);
 void attend_scratch_give(const attend_tokenizer *tokenizer, attend_scratch *scratch);
 
 /* Tokenise text into scratch->sequences[which]; `fields` and `plain_specials` as in attend_encode_options. */
-attend_status attend_pipeline_run(const attend_tokenizer *tokenizer, attend_scratch *scratch, unsigned which, const char *text,
+attend_status attend_stages_run(const attend_tokenizer *tokenizer, attend_scratch *scratch, unsigned which, const char *text,
                                   size_t size, unsigned fields, bool plain_specials);
 
 #endif
