@@ -1,8 +1,9 @@
-/* test_cpu.c: levels against what /proc/cpuinfo says, ATTEND_ISA in a process of its own. */
+/* test_cpu.c: levels against what /proc/cpuinfo says, ATTEND_ISA in children. */
 #include "lib/core/cpu.h"
 #include "lib/core/file.h"
 #include "tests/support/check.h"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void test_levels(void **state)
@@ -42,56 +43,58 @@ static void test_cpuinfo(void **state)
 	free(text);
 }
 
-/* A child's answer to ATTEND_ISA: the level and the number of warnings. */
-static void ask(char line[64], const char *program, const char *value)
-{
-	char command[512];
-	snprintf(command, sizeof command, "ATTEND_ISA=%s '%s' --print", value, program);
-	FILE *const pipe = popen(command, "r");
-	assert_non_null(pipe);
-	assert_non_null(fgets(line, 64, pipe));
-	assert_int_equal(pclose(pipe), 0);
-}
-
-static const char *program;
-
-static void test_environment(void **state)
-{
-	(void)state;
-	char line[64], best[64], *end;
-	ask(line, program, "portable");
-	assert_string_equal(line, "portable 0\n");
-	ask(best, program, "");
-	end = strchr(best, ' ');
-	assert_non_null(end);
-	assert_string_equal(end, " 0\n");
-	end[1] = '1';
-	ask(line, program, "nonsense");
-	assert_string_equal(line, best);
-#if defined(__x86_64__)
-	ask(line, program, "neon");
-	assert_string_equal(line, best);
-#endif
-}
-
 static void count_warning(attend_log_level level, const char *line, void *payload)
 {
 	(void)line;
 	*(int *)payload += level == ATTEND_LOG_WARNING;
 }
 
-int main(int argc, char **argv)
+/* The answer to ATTEND_ISA of a child that asks for the first time: the level and the number of warnings. */
+static void ask(char line[64], const char *value)
 {
-	if (argc > 1) { /* the child of test_environment */
+	int ends[2], status = 1;
+	assert_int_equal(pipe(ends), 0);
+	const pid_t child = fork();
+	if (child == 0) {
 		int warnings = 0;
+		setenv("ATTEND_ISA", value, 1);
 		attend_set_log(count_warning, &warnings);
 		const char *const isa = attend_isa();
-		printf("%s %d\n", isa, warnings);
-		return 0;
+		const int length = snprintf(line, 64, "%s %d", isa, warnings);
+		_exit(write(ends[1], line, (size_t)length) != length);
 	}
-	unsetenv("ATTEND_ISA");
-	program = argv[0];
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_levels), cmocka_unit_test(test_cpuinfo),
-	                                   cmocka_unit_test(test_environment)};
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	const ssize_t length = read(ends[0], line, 63);
+	assert_true(length > 0);
+	line[length] = 0;
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Runs first: this process has not asked yet. */
+static void test_environment(void **state)
+{
+	(void)state;
+	char line[64], best[64], *end;
+	ask(line, "portable");
+	assert_string_equal(line, "portable 0");
+	ask(best, "");
+	end = strchr(best, ' ');
+	assert_non_null(end);
+	assert_string_equal(end, " 0");
+	end[1] = '1';
+	ask(line, "nonsense");
+	assert_string_equal(line, best);
+#if defined(__x86_64__)
+	ask(line, "neon");
+	assert_string_equal(line, best);
+#endif
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_environment), cmocka_unit_test(test_levels),
+	                                   cmocka_unit_test(test_cpuinfo)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
