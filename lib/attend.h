@@ -238,17 +238,17 @@ typedef struct attend_answers {
 } attend_answers;
 
 typedef struct attend_qa_options {
-	size_t top_k;            /* 0: 1 */
-	size_t doc_stride;       /* tokens that windows of a long context overlap by; 0: min(max_seq_len / 2, 128) */
-	size_t max_answer_len;   /* tokens; 0: 15 */
-	size_t max_seq_len;      /* tokens of a window, question included; 0: min(the model's limit, 384) */
-	size_t max_question_len; /* tokens; 0: 64 */
+	size_t top_k;          /* 0: 1 */
+	size_t doc_stride;     /* tokens that windows of a long context overlap by; 0: min(max_seq_len / 2, 128) */
+	size_t max_answer_len; /* tokens; 0: 15 */
+	size_t max_seq_len;    /* tokens of a window, question included; 0: min(the model's limit, 384) */
 	bool handle_impossible_answer;
 	bool keep_token_bounds; /* do not widen answers to whole words */
 } attend_qa_options;
 
 /* Answers as spans of the context, as HF's question-answering pipeline. Each text is the question, its pair the context.
- * out [count]; free each with attend_answers_free. A question of more than max_question_len tokens is cut, with a warning. */
+ * A long context runs in windows. An answer found twice counts once, with the sum of the scores. out [count]; free each with
+ * attend_answers_free. DATA: the question leaves no room for the context. */
 ATTEND_API attend_status attend_answer_question(attend_answers *out, attend_pipeline *pipeline,
                                                 const attend_text *texts, size_t count,
                                                 const attend_qa_options *options);

@@ -77,12 +77,6 @@ static attend_score_function choose_function(const attend_model *model, attend_s
 {
 	const attend_config *config = &model->checkpoint->config;
 	if (asked != ATTEND_SCORE_DEFAULT) return asked;
-	const char *named = NULL;
-	if (attend_json_get_string(&named, config->json, "function_to_apply") == ATTEND_OK && named != NULL) {
-		if (strcmp(named, "softmax") == 0) return ATTEND_SCORE_SOFTMAX;
-		if (strcmp(named, "sigmoid") == 0) return ATTEND_SCORE_SIGMOID;
-		if (strcmp(named, "none") == 0) return ATTEND_SCORE_NONE;
-	}
 	if (config->problem == ATTEND_PROBLEM_REGRESSION) return ATTEND_SCORE_NONE;
 	if (config->problem == ATTEND_PROBLEM_MULTI_LABEL || outputs == 1) return ATTEND_SCORE_SIGMOID;
 	return ATTEND_SCORE_SOFTMAX;
