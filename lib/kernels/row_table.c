@@ -24,6 +24,7 @@ static void fill_tables(void)
 {
 	for (size_t level = 0; level < LEVELS; level++) {
 		struct attend_row_table *table = &tables[level];
+		if (!attend_cpu_supports((attend_isa_level)level)) continue; /* the filling functions, too, are in that level's code */
 		fill_portable(table);
 #if defined(__x86_64__)
 		if (level >= ATTEND_ISA_AVX512)

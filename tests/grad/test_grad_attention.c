@@ -118,7 +118,8 @@ static void check(size_t heads, size_t dim, size_t tq, size_t tk, unsigned bits)
 	grad_check("q", loss, &p, p.q, dq.data, dq0.data, q.count, 3e-6);
 	grad_check("k", loss, &p, p.k, dk.data, dk0.data, k.count, 3e-6);
 	grad_check("v", loss, &p, p.v, dv.data, dv0.data, v.count, 3e-6);
-	if (bits & 4) grad_check("distance", loss, &p, p.distances, ddist.data, ddist0.data, distances.count, 3e-6);
+	/* One element collects a clamped side of the whole matrix: thousands of terms. */
+	if (bits & 4) grad_check("distance", loss, &p, p.distances, ddist.data, ddist0.data, distances.count, 1e-5);
 	if (bits & 8 && tk < 20) {
 		for (size_t j = 0; j < tk; j++) { /* -inf has no difference; its gradient is 0 */
 			assert_true(ddense.data[tk * (tq / 2) + j] == ddense0.data[tk * (tq / 2) + j]);
