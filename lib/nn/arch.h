@@ -27,7 +27,7 @@ typedef enum attend_position_kind {
 
 typedef enum attend_position_source {
 	ATTEND_POSITION_FROM_COLUMN, /* the token's column, or position_ids as given */
-	ATTEND_POSITION_FROM_IDS     /* RoBERTa, MPNet: running count of tokens that are not pad, + pad id; pads get pad id */
+	ATTEND_POSITION_FROM_IDS /* RoBERTa, MPNet: running count of tokens that are not pad, + pad id; pads get pad id */
 } attend_position_source;
 
 typedef enum attend_relative_kind {
@@ -60,28 +60,28 @@ typedef struct attend_stack_arch {
 	/* embeddings */
 	attend_position_kind positions;
 	attend_position_source position_source;
-	size_t max_positions;    /* usable positions: a longer text is an error; 0: no limit */
-	size_t position_offset;  /* added to the position before the look-up: BART, mBART 2 */
-	int32_t pad_id;          /* for ATTEND_POSITION_FROM_IDS and padding_idx; -1: none */
-	bool pad_row_frozen;     /* nn.Embedding(padding_idx): the look-up gives this row no gradient */
-	size_t types;            /* rows of the token type table; 0: none */
-	bool types_use_words;    /* GPT-1, GPT-2: token type ids are looked up in the word table, only when given */
-	float embedding_scale;   /* 1, or sqrt(D) */
+	size_t max_positions;   /* usable positions: a longer text is an error; 0: no limit */
+	size_t position_offset; /* added to the position before the look-up: BART, mBART 2 */
+	int32_t pad_id;         /* for ATTEND_POSITION_FROM_IDS and padding_idx; -1: none */
+	bool pad_row_frozen;    /* nn.Embedding(padding_idx): the look-up gives this row no gradient */
+	size_t types;           /* rows of the token type table; 0: none */
+	bool types_use_words;   /* GPT-1, GPT-2: token type ids are looked up in the word table, only when given */
+	float embedding_scale;  /* 1, or sqrt(D) */
 	bool embedding_norm;
 	/* blocks */
 	attend_norm_kind norm;
 	attend_norm_place norm_place;
 	float norm_eps;
 	bool final_norm;
-	bool causal;             /* self-attention sees the past only */
+	bool causal; /* self-attention sees the past only */
 	bool cross_attention;
-	float score_scale;       /* factor on q.k: 1/sqrt(head_dim), or 1 (T5, GPT-Neo) */
+	float score_scale; /* factor on q.k: 1/sqrt(head_dim), or 1 (T5, GPT-Neo) */
 	attend_relative_kind relative;
 	size_t relative_buckets, relative_max_distance;
 	bool relative_bidirectional;
-	int64_t clamp_len;       /* XLNet: > 0 clamps distances */
+	int64_t clamp_len; /* XLNet: > 0 clamps distances */
 	attend_activation activation;
-	bool gated;              /* down(act(gate x) * (up x)) */
+	bool gated;                     /* down(act(gate x) * (up x)) */
 	const attend_layer_arch *layer; /* [layers], owned by the attend_arch */
 	/* Training, HF's dropout places: on the embeddings (after their norm) · on attention and FFN outputs before the residual
 	 * sum, unless one of the flags says no (DistilBERT: none after attention; ALBERT: none after the FFN) · on probabilities ·
@@ -115,25 +115,26 @@ typedef enum attend_head_kind {
 	ATTEND_HEAD_DISCRIMINATOR, /* [N]: BCE (ELECTRA) */
 	ATTEND_HEAD_KINDS
 } attend_head_kind;
-const char *attend_head_kind_name(attend_head_kind kind); /* the command's words: "mlm", "sequence", "multiple-choice" ... */
+const char *attend_head_kind_name(
+	attend_head_kind kind); /* the command's words: "mlm", "sequence", "multiple-choice" ... */
 attend_status attend_head_kind_parse(attend_head_kind *out, const char *name);
 
 /* out( scale * norm( act( dense( pool(x) ) ) ) ) + bias; each part is optional. */
 typedef struct attend_head_arch {
 	attend_head_kind kind;
 	attend_pooling pooling;
-	bool on_encoder;            /* reads the encoder although there is a decoder (T5 token classification) */
-	bool after_pooler;          /* reads the pooler's output (BERT sequence, NSP, choice) */
-	size_t dense;               /* output width of the dense layer; 0: none */
+	bool on_encoder;   /* reads the encoder although there is a decoder (T5 token classification) */
+	bool after_pooler; /* reads the pooler's output (BERT sequence, NSP, choice) */
+	size_t dense;      /* output width of the dense layer; 0: none */
 	attend_activation activation;
-	bool norm;                  /* with the stack's kind */
+	bool norm; /* with the stack's kind */
 	float norm_eps;
-	size_t outputs;             /* C or V; 0: the vector so far is the output */
-	bool tied;                  /* the output matrix is the word embedding of the stack that is read */
-	float scale;                /* 1, or D^-0.5 (T5 tied) */
-	bool shift_labels;          /* LM: labels[t+1] belongs to position t */
-	float dropout;              /* before the output layer */
-	bool dropout_before_dense;  /* and before the dense layer too */
+	size_t outputs;            /* C or V; 0: the vector so far is the output */
+	bool tied;                 /* the output matrix is the word embedding of the stack that is read */
+	float scale;               /* 1, or D^-0.5 (T5 tied) */
+	bool shift_labels;         /* LM: labels[t+1] belongs to position t */
+	float dropout;             /* before the output layer */
+	bool dropout_before_dense; /* and before the dense layer too */
 } attend_head_arch;
 
 /* How decoder_input_ids come from labels or input_ids (huggingface.md 2.10, 2.11, 2.13). */
@@ -149,15 +150,16 @@ typedef struct attend_arch {
 	attend_stack_arch encoder, decoder; /* a decoder-only model uses `decoder`, an encoder-only one `encoder` */
 	bool shared_embedding;              /* encoder and decoder use one word table */
 	bool tie_word_embeddings;           /* config.json's flag, after the rules of huggingface.md 2.0.3 */
-	bool bridge;                        /* enc_to_dec_proj: a Linear from encoder to decoder width (EncoderDecoderModel) */
-	attend_head_arch pooler;            /* first token, dense, tanh; outputs 0. dense 0: the model has no pooler */
-	attend_head_arch heads[ATTEND_MAX_HEADS]; /* every head that this architecture can carry, found in the file or not */
+	bool bridge;             /* enc_to_dec_proj: a Linear from encoder to decoder width (EncoderDecoderModel) */
+	attend_head_arch pooler; /* first token, dense, tanh; outputs 0. dense 0: the model has no pooler */
+	attend_head_arch
+		heads[ATTEND_MAX_HEADS]; /* every head that this architecture can carry, found in the file or not */
 	size_t head_count;
-	attend_head_kind default_head;      /* by config.json's architectures[0] */
+	attend_head_kind default_head; /* by config.json's architectures[0] */
 	attend_shift_rule shift;
 	int32_t pad_id, bos_id, decoder_start_id; /* -1: none */
 	int32_t eos_id;                           /* first of the list, -1: none; for ATTEND_POOL_LAST_EOS */
-	attend_layer_arch *layers;          /* heap block behind encoder.layer and decoder.layer */
+	attend_layer_arch *layers;                /* heap block behind encoder.layer and decoder.layer */
 } attend_arch;
 
 void attend_arch_free(attend_arch *arch); /* frees what it points to, not the struct */

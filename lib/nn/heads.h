@@ -13,11 +13,12 @@ size_t attend_head_rows(const attend_head_arch *head, const attend_batch *batch)
 /* Run head `head` (index into arch.heads) on the last encode / decode.
  * rows [count]: rows of the hidden states; only these are computed (MLM: the masked ones; LM: the last of each sequence;
  * LAST_REAL, LAST_EOS: the rows that the caller found, one per sequence). NULL: every row for POOL_ALL; one row per sequence
- * by the head's pooling else (LAST_REAL and LAST_EOS then look in the ids of the batch that was run: right for decoder-only
- * batches, and for LAST_EOS where decoder inputs are the shifted input ids).
+ * by the head's pooling else (LAST_REAL: the last id of the batch that is not pad; LAST_EOS: the last token, which is right
+ * where the input ids end with eos and the decoder reads them shifted).
  * POOL_MEAN and the pooler work on whole sequences: rows are then sequence indices.
  * logits [count, outputs], the caller's; outputs 0 (pooler-like): the width of the vector. An empty sequence gives zeros. */
-attend_status attend_session_head(attend_session *session, size_t head, const size_t *rows, size_t count, float *logits);
+attend_status attend_session_head(attend_session *session, size_t head, const size_t *rows, size_t count,
+                                  float *logits);
 
 /* The pooler's output [S, dense] of the last encode. ARG: the network has none. */
 attend_status attend_session_pooler(attend_session *session, float *out);
@@ -31,12 +32,12 @@ typedef enum attend_problem {
 
 /* What the head should have said. Labels stand where the logits stand: shifting for a causal LM is the caller's. */
 typedef struct attend_targets {
-	const int32_t *labels;      /* [rows] as attend_head_rows counts; QA: NULL; choice: [S / choices]. -100: ignored */
-	const float *values;        /* regression, multi-label [S, C]; discriminator [N] (0 or 1) */
+	const int32_t *labels; /* [rows] as attend_head_rows counts; QA: NULL; choice: [S / choices]. -100: ignored */
+	const float *values;   /* regression, multi-label [S, C]; discriminator [N] (0 or 1) */
 	const int32_t *starts, *ends; /* QA: [S], index in the sequence; < 0 or >= its length: ignored */
-	size_t choices;             /* multiple choice: candidates per question */
-	const size_t *rows;         /* pooled heads: rows as in attend_session_head, or NULL */
-	const uint8_t *counted;     /* [N] discriminator: 0 = not in the loss; or NULL: all */
+	size_t choices;               /* multiple choice: candidates per question */
+	const size_t *rows;           /* pooled heads: rows as in attend_session_head, or NULL */
+	const uint8_t *counted;       /* [N] discriminator: 0 = not in the loss; or NULL: all */
 	attend_problem problem;
 	float smoothing;            /* label smoothing epsilon */
 	const float *class_weights; /* [outputs] or NULL */
@@ -44,9 +45,9 @@ typedef struct attend_targets {
 } attend_targets;
 
 typedef struct attend_loss {
-	double loss;   /* what HF calls loss: sum / count */
-	double sum;    /* numerator */
-	double count;  /* divisor that was used (kept rows, or their weights, or `items`) */
+	double loss;  /* what HF calls loss: sum / count */
+	double sum;   /* numerator */
+	double count; /* divisor that was used (kept rows, or their weights, or `items`) */
 } attend_loss;
 
 /* Loss of one head on the last encode / decode. In a training session (not evaluating) it also runs the head backward:

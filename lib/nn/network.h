@@ -15,7 +15,7 @@ attend_status attend_network_finish(attend_network *network);
 attend_status attend_linear_prepare(attend_network *network, attend_linear *linear);
 attend_status attend_network_prepare(attend_network *network);
 
-/* ---- Training form ----------------------------------------------------------------------------------------------- */
+/* ---- Training form ------------------------------------------------------------------------------------------- */
 
 /* Does this parameter learn? `payload` is the caller's. */
 typedef bool (*attend_param_predicate)(const attend_param *param, void *payload);
@@ -36,12 +36,12 @@ void attend_network_refresh(attend_network *network);
  * embeddings; block_count: nothing in this stack learns. */
 ptrdiff_t attend_network_lowest_trainable(const attend_network *network, int stack);
 
-/* ---- Memory ---------------------------------------------------------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------------------------------------------- */
 typedef struct attend_network_memory {
-	size_t parameters;  /* elements, tied tensors once */
-	size_t stored;      /* bytes in the mapped files */
-	size_t packed;      /* bytes once every linear is packed as pack_type says */
-	size_t training;    /* f32 values and gradients of the present trainable set (0 before make_trainable) */
+	size_t parameters; /* elements, tied tensors once */
+	size_t stored;     /* bytes in the mapped files */
+	size_t packed;     /* bytes once every linear is packed as pack_type says */
+	size_t training;   /* f32 values and gradients of the present trainable set (0 before make_trainable) */
 } attend_network_memory;
 void attend_network_measure(attend_network_memory *out, const attend_network *network);
 

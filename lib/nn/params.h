@@ -85,10 +85,10 @@ typedef struct attend_param {
 	char *name;           /* as the file calls it, owned */
 	attend_tensor stored; /* view into the mapped file, or into `values`; shape as in the file */
 	attend_role role;
-	int stack;            /* 0 encoder, 1 decoder, -1 neither */
-	int block;            /* block index in its stack, -1: not in a block */
-	size_t count;         /* elements */
-	float *widened;       /* f32 copy behind vectors where the file's tensor is no aligned f32; owned, usually NULL */
+	int stack;      /* 0 encoder, 1 decoder, -1 neither */
+	int block;      /* block index in its stack, -1: not in a block */
+	size_t count;   /* elements */
+	float *widened; /* f32 copy behind vectors where the file's tensor is no aligned f32; owned, usually NULL */
 	/* training */
 	bool trainable;
 	float *values;     /* f32, owned by the trainable network; NULL: read-only model */
@@ -165,7 +165,7 @@ typedef struct attend_stack_params {
 typedef struct attend_head_params {
 	attend_linear dense, out; /* tied: out's part is the word embedding's param */
 	attend_norm norm;
-	bool present;             /* all its required tensors were in the file (or it is tied) */
+	bool present; /* all its required tensors were in the file (or it is tied) */
 } attend_head_params;
 
 /* Everything of one checkpoint. Immutable after loading but for the lazy packing (locked) and, when trainable, by its
@@ -175,17 +175,19 @@ typedef struct attend_network {
 	attend_pack_type pack_type;    /* of all linears but those that must stay f32 */
 	attend_stack_params stacks[2]; /* 0 encoder, 1 decoder */
 	attend_linear bridge;
-	attend_head_params pooler;     /* dense only */
+	attend_head_params pooler; /* dense only */
 	attend_vector xlnet_mask_emb;
 	attend_head_params heads[ATTEND_MAX_HEADS]; /* as arch.heads */
-	attend_param *params;          /* every bound tensor once, in the order of binding; fixed address */
+	attend_param *params;                       /* every bound tensor once, in the order of binding; fixed address */
 	size_t param_count;
 	pthread_mutex_t pack_lock;
-	uint64_t version;              /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
-	bool trainable;                /* attend_network_make_trainable was called */
+	uint64_t version; /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
+	bool trainable;   /* attend_network_make_trainable was called */
+	bool finished;    /* attend_network_finish was called: the lock exists */
 } attend_network;
 
-/* Frees params, packed forms, copies; not the mapped files, which the checkpoint owns. */
+/* Frees what the network points to: params, blocks, packed forms, copies, arch; not the struct (which is zeroed), not the mapped
+ * files, which the checkpoint owns. Fine on a zeroed network. */
 void attend_network_free(attend_network *network);
 
 #endif

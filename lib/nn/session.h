@@ -16,12 +16,13 @@
 typedef struct attend_session attend_session;
 
 typedef struct attend_batch {
-	size_t sequences;         /* S */
-	const size_t *offsets;    /* [S+1], offsets[0] is 0; N = offsets[S]. An empty sequence is fine */
-	const int32_t *ids;       /* [N] */
-	const int32_t *types;     /* [N] token type ids, or NULL: zeros (GPT-2, XLNet: none, which is not the same as zeros) */
-	const int32_t *positions; /* [N] for position tables and rotary, or NULL: the index in the sequence, or from the ids */
-	const int32_t *columns;   /* [N] for distances (relative bias, windows), rising in a sequence, or NULL: the index */
+	size_t sequences;      /* S */
+	const size_t *offsets; /* [S+1], offsets[0] is 0; N = offsets[S]. An empty sequence is fine */
+	const int32_t *ids;    /* [N] */
+	const int32_t *types;  /* [N] token type ids, or NULL: zeros (GPT-2, XLNet: none, which is not the same as zeros) */
+	const int32_t
+		*positions; /* [N] for position tables and rotary, or NULL: the index in the sequence, or from the ids */
+	const int32_t *columns; /* [N] for distances (relative bias, windows), rising in a sequence, or NULL: the index */
 	/* Extra masks, or NULL: hidden_keys[s] is NULL or [T, past + T]: 1 = query i does not see key j. */
 	const uint8_t *const *hidden_keys;
 	/* XLNet's query stream, or NULL: target_mapping[s] is [targets[s], T]; the result then has sum(targets) rows. The
@@ -35,7 +36,7 @@ typedef struct attend_batch {
 typedef struct attend_session_options {
 	size_t max_tokens;    /* N of one encode or decode call, >= 1 */
 	size_t max_sequences; /* S of one call, >= 1 */
-	size_t max_length;    /* longest sequence of one call; 0: max_tokens */
+	size_t max_length;    /* longest sequence of one call, and the widest span of columns; 0: max_tokens */
 	size_t cache_slots;   /* cached sequences at a time (beams count); 0: no cache */
 	size_t cache_length;  /* longest cached sequence, in tokens */
 	size_t cache_tokens;  /* of all slots together; 0: cache_slots * cache_length */
@@ -62,24 +63,27 @@ attend_status attend_session_encode(attend_session *session, const attend_batch 
 /* Run the decoder; *hidden [N,D] is borrowed until the next decode. slots NULL: whole sequences, nothing kept;
  * cross-attention of sequence s reads sequence s of the last encode. slots [S] (distinct): the batch holds the next tokens
  * of these cached sequences, one (a step) or many (prefill, chunk); they are appended. Failure leaves the cache as it was. */
-attend_status attend_session_decode(attend_session *session, const attend_batch *batch, const int *slots, const float **hidden);
+attend_status attend_session_decode(attend_session *session, const attend_batch *batch, const int *slots,
+                                    const float **hidden);
 
-/* ---- Cache ----------------------------------------------------------------------------------------------------------- */
+/* ---- Cache --------------------------------------------------------------------------------------------------- */
 
 /* Open `count` empty sequences. With cross-attention slot i reads sequence encoder_sequences[i] of the last encode (NULL: i);
  * keys and values of each distinct one are computed here, once for all layers, and shared. NOMEM: the planned cache is full;
  * then none is opened. */
-attend_status attend_session_slots_open(attend_session *session, size_t count, const size_t *encoder_sequences, int *slots);
+attend_status attend_session_slots_open(attend_session *session, size_t count, const size_t *encoder_sequences,
+                                        int *slots);
 void attend_session_slot_free(attend_session *session, int slot);
 /* A copy that shares all tiles; the last, partly filled one is copied when one of the sharers writes to it. */
 attend_status attend_session_slot_fork(attend_session *session, int slot, int *out);
 /* slots[i] becomes a copy of what slots[sources[i]] was, for i < count at once (beam search). Slot numbers stay. */
-attend_status attend_session_slots_reorder(attend_session *session, size_t count, const int *slots, const size_t *sources);
+attend_status attend_session_slots_reorder(attend_session *session, size_t count, const int *slots,
+                                           const size_t *sources);
 /* Forget all but the first `length` tokens. */
 void attend_session_slot_truncate(attend_session *session, int slot, size_t length);
 size_t attend_session_slot_length(const attend_session *session, int slot);
 
-/* ---- Watching ---------------------------------------------------------------------------------------------------------- */
+/* ---- Watching ------------------------------------------------------------------------------------------------ */
 
 /* Called during encode and decode; return false to cancel. Pointers are valid during the call only. Any may be NULL. */
 typedef struct attend_observer {
@@ -93,7 +97,7 @@ typedef struct attend_observer {
 } attend_observer;
 void attend_session_set_observer(attend_session *session, const attend_observer *observer); /* NULL: none; copied */
 
-/* ---- Training ---------------------------------------------------------------------------------------------------------- */
+/* ---- Training ------------------------------------------------------------------------------------------------ */
 
 /* Dropout of the next forward: on with the rates of the arch, masks a pure function of (seed, step, place). Off is the
  * state of a new session. `step` must differ from micro-batch to micro-batch. */

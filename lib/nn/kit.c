@@ -1,0 +1,99 @@
+/* kit.c: linear, norm and dropout on handles, each with its mirror: what the layers of a block are written in. */
+#include <stdlib.h>
+
+#include "lib/core/rng.h"
+#include "lib/nn/session_state.h"
+
+/* y = epilogue(x W^T + b) */
+void attend_linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
+                       size_t ldx, size_t rows, const attend_epilogue *epilogue)
+{
+	attend_epilogue e = epilogue ? *epilogue : (attend_epilogue){0};
+	e.bias = w->bias;
+	attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, session->scratch.kernel);
+}
+
+/* dx (+)= dy W ; dW += dy^T x ; db += column sums of dy; part by part */
+void attend_linear_run_backward(attend_session *session, attend_linear *w, float *dx, size_t lddx, bool overwrite,
+                                const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < w->part_count; i++) {
+		const attend_linear_part *part = &w->parts[i];
+		const attend_vector *bias = &w->bias_parts[i];
+		const size_t first = part->in_out ? 0 : part->row0 * w->in;
+		attend_linear_grad g = {
+			.m = rows,
+			.n = part->rows,
+			.k = w->in,
+			.dy = dy + at,
+			.lddy = lddy,
+			.x = x,
+			.ldx = ldx,
+			.w = part->param->values + first,
+			.in_out = part->in_out,
+			.dx = dx,
+			.lddx = lddx,
+			.overwrite_dx = overwrite && i == 0,
+			.dw = part->param->grad ? part->param->grad + first : NULL,
+			.db = bias->param && bias->param->grad ? bias->param->grad + bias->offset : NULL,
+		};
+		if (g.dw) part->param->dense_grad = true;
+		if (g.dx || g.dw || g.db) attend_linear_backward(&g, session->scratch.kernel);
+		at += part->rows;
+	}
+}
+
+bool attend_linear_learns(const attend_linear *w)
+{
+	for (size_t i = 0; i < w->part_count; i++)
+		if (w->parts[i].param->grad || (w->bias_parts[i].param && w->bias_parts[i].param->grad)) return true;
+	return false;
+}
+
+void attend_norm_run(attend_norm_kind kind, float eps, const attend_norm *norm, float *y, const float *x, size_t rows,
+                     size_t width, float *mean, float *rstd)
+{
+	if (kind == ATTEND_NORM_RMS) attend_rmsnorm_forward(y, x, norm->weight.data, eps, rows, width, rstd);
+	else attend_layernorm_forward(y, x, norm->weight.data, norm->bias.data, eps, rows, width, mean, rstd);
+}
+
+static float *gradient_of(const attend_vector *vector)
+{
+	return vector->param && vector->param->grad ? vector->param->grad + vector->offset : NULL;
+}
+
+void attend_norm_run_backward(attend_norm_kind kind, const attend_norm *norm, float *dx, const float *dy,
+                              const float *x, size_t rows, size_t width, const float *mean, const float *rstd)
+{
+	float *dw = gradient_of(&norm->weight), *db = gradient_of(&norm->bias);
+	if (dx == NULL && dw == NULL && db == NULL) return;
+	if (kind == ATTEND_NORM_RMS) attend_rmsnorm_backward(dx, dw, dy, x, norm->weight.data, rstd, rows, width);
+	else attend_layernorm_backward(dx, dw, db, dy, x, norm->weight.data, mean, rstd, rows, width);
+}
+
+uint64_t attend_site_seed(const attend_session *session, int stack, size_t run, attend_site site)
+{
+	uint32_t words[4];
+	attend_rng_block(words, session->seed, session->step,
+	                 (uint64_t)run << 16 | (uint64_t)(unsigned)stack << 8 | (uint64_t)(unsigned)site);
+	return (uint64_t)words[1] << 32 | words[0];
+}
+
+void attend_site_dropout(const attend_session *session, int stack, size_t run, attend_site site, float p, float *x,
+                         size_t count)
+{
+	if (p <= 0.0f || !session->stacks[stack].dropout) return;
+	attend_dropout_forward(x, x, p, attend_site_seed(session, stack, run, site), 0, count);
+}
+
+attend_status attend_side_need(attend_side *side, size_t bytes, const char *what)
+{
+	if (bytes <= side->bytes) return ATTEND_OK;
+	void *data = attend_alloc_aligned(bytes);
+	if (data == NULL) return attend_fail_memory(bytes, what);
+	free(side->data);
+	side->data = data;
+	side->bytes = bytes;
+	return ATTEND_OK;
+}

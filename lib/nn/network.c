@@ -1,0 +1,429 @@
+/* network.c: from bound tensors to handles that kernels can read: aligned f32 vectors, tables, packed matrices. */
+#include "lib/nn/network.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/threads.h"
+#include "lib/nn/network_walk.h"
+
+/* ---- Walking ------------------------------------------------------------------------------------------------- */
+static void visit_vector(attend_vector *vector, const attend_network_visitor *v)
+{
+	if (v->vector && vector->param) v->vector(vector, v->payload);
+}
+
+static void visit_linear(attend_linear *linear, const attend_network_visitor *v)
+{
+	if (linear->out == 0) return;
+	for (size_t i = 0; i < linear->part_count; i++) visit_vector(&linear->bias_parts[i], v);
+	if (v->linear) v->linear(linear, v->payload);
+}
+
+static void visit_norm(attend_norm *norm, const attend_network_visitor *v)
+{
+	visit_vector(&norm->weight, v);
+	visit_vector(&norm->bias, v);
+}
+
+static void visit_table(attend_table *table, const attend_network_visitor *v)
+{
+	if (v->table && (table->param || table->owned)) v->table(table, v->payload);
+}
+
+void attend_block_walk(attend_block_params *b, const attend_network_visitor *v)
+{
+	attend_linear *const linears[] = {&b->qkv, &b->attention_out, &b->cross_q, &b->cross_kv, &b->cross_out, &b->gate,
+	                                  &b->up,  &b->down,          &b->xlnet_r};
+	for (size_t i = 0; i < sizeof linears / sizeof *linears; i++) visit_linear(linears[i], v);
+	visit_norm(&b->attention_norm, v);
+	visit_norm(&b->cross_norm, v);
+	visit_norm(&b->ffn_norm, v);
+	visit_table(&b->relative_bias, v);
+	visit_vector(&b->xlnet_r_w_bias, v);
+	visit_vector(&b->xlnet_r_r_bias, v);
+	visit_vector(&b->xlnet_r_s_bias, v);
+	visit_vector(&b->xlnet_seg_embed, v);
+}
+
+static void walk_stack(attend_stack_params *s, const attend_network_visitor *v)
+{
+	visit_table(&s->word, v);
+	visit_table(&s->position, v);
+	visit_table(&s->type, v);
+	visit_norm(&s->embedding_norm, v);
+	visit_linear(&s->embedding_projection, v);
+	visit_table(&s->relative_bias, v);
+	for (size_t i = 0; i < s->block_count; i++) attend_block_walk(&s->blocks[i], v);
+	visit_norm(&s->final_norm, v);
+}
+
+void attend_head_walk(attend_head_params *head, const attend_network_visitor *v)
+{
+	visit_linear(&head->dense, v);
+	visit_norm(&head->norm, v);
+	visit_linear(&head->out, v);
+}
+
+void attend_network_walk(attend_network *network, const attend_network_visitor *v)
+{
+	walk_stack(&network->stacks[0], v);
+	walk_stack(&network->stacks[1], v);
+	visit_linear(&network->bridge, v);
+	attend_head_walk(&network->pooler, v);
+	visit_vector(&network->xlnet_mask_emb, v);
+	for (size_t i = 0; i < network->arch.head_count; i++)
+		if (network->heads[i].present) attend_head_walk(&network->heads[i], v);
+}
+
+/* ---- Resolving ----------------------------------------------------------------------------------------------- */
+typedef struct resolve_job {
+	attend_status status;
+} resolve_job;
+
+static void resolve_vector(attend_vector *vector, void *payload)
+{
+	resolve_job *job = payload;
+	attend_param *param = vector->param;
+	const attend_tensor *t = &param->stored;
+	if (param->values) {
+		vector->data = param->values + vector->offset;
+	} else if (t->dtype == ATTEND_DTYPE_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
+		vector->data = (const float *)t->data + vector->offset;
+	} else {
+		if (param->widened == NULL) {
+			param->widened = attend_alloc_array(param->count ? param->count : 1, sizeof(float));
+			if (param->widened == NULL) {
+				job->status = attend_fail_memory(param->count * sizeof(float), param->name);
+				return;
+			}
+			attend_to_f32(param->widened, t->data, t->dtype, param->count);
+		}
+		vector->data = param->widened + vector->offset;
+	}
+}
+
+static void resolve_table(attend_table *table, void *payload)
+{
+	(void)payload;
+	if (table->param == NULL) {
+		table->data = table->owned;
+		return;
+	}
+	table->dtype = table->param->stored.dtype;
+	table->data = table->param->stored.data;
+}
+
+static attend_status make_sinusoids(const attend_stack_arch *arch, attend_table *table)
+{
+	if (arch->positions != ATTEND_POSITION_SINUSOID || table->param || table->owned) return ATTEND_OK;
+	const size_t rows = arch->max_positions + arch->position_offset;
+	if (arch->embedding && rows > SIZE_MAX / sizeof(float) / arch->embedding)
+		return attend_fail(ATTEND_ERR_FORMAT, "position table of %zu x %zu: too large", rows, arch->embedding);
+	table->owned = attend_alloc_aligned(rows * arch->embedding * sizeof(float));
+	if (table->owned == NULL) return attend_fail_memory(rows * arch->embedding * sizeof(float), "position table");
+	attend_sinusoid_table(table->owned, rows, arch->embedding);
+	table->rows = rows;
+	table->width = arch->embedding;
+	table->dtype = ATTEND_DTYPE_F32;
+	table->data = table->owned;
+	return ATTEND_OK;
+}
+
+static void stale_linear(attend_linear *linear, void *payload)
+{
+	(void)payload;
+	atomic_store_explicit(&linear->ready, false, memory_order_release);
+}
+
+/* Point every handle at what its parameter holds now. */
+static attend_status resolve_all(attend_network *network)
+{
+	resolve_job job = {ATTEND_OK};
+	const attend_network_visitor visitor = {stale_linear, resolve_vector, resolve_table, &job};
+	attend_network_walk(network, &visitor);
+	return job.status;
+}
+
+attend_status attend_network_finish(attend_network *network)
+{
+	pthread_mutex_init(&network->pack_lock, NULL);
+	network->finished = true;
+	if (network->arch.has_encoder) ATTEND_TRY(make_sinusoids(&network->arch.encoder, &network->stacks[0].position));
+	if (network->arch.has_decoder) ATTEND_TRY(make_sinusoids(&network->arch.decoder, &network->stacks[1].position));
+	return resolve_all(network);
+}
+
+/* ---- Packing ------------------------------------------------------------------------------------------------- */
+static attend_pack_type pack_type_of(const attend_network *network)
+{
+	return network->trainable ? ATTEND_PACK_F32 : network->pack_type;
+}
+
+static attend_status join_bias(attend_linear *linear)
+{
+	size_t present = 0;
+	for (size_t i = 0; i < linear->part_count; i++) present += linear->bias_parts[i].data != NULL;
+	if (present == 0) {
+		linear->bias = NULL;
+		return ATTEND_OK;
+	}
+	if (linear->part_count == 1) {
+		linear->bias = linear->bias_parts[0].data;
+		return ATTEND_OK;
+	}
+	if (linear->bias_owned == NULL) linear->bias_owned = attend_alloc_array(linear->out, sizeof(float));
+	if (linear->bias_owned == NULL) return attend_fail_memory(linear->out * sizeof(float), "joined bias");
+	size_t at = 0;
+	for (size_t i = 0; i < linear->part_count; i++) {
+		const size_t rows = linear->parts[i].rows;
+		if (linear->bias_parts[i].data)
+			memcpy(linear->bias_owned + at, linear->bias_parts[i].data, rows * sizeof(float));
+		else memset(linear->bias_owned + at, 0, rows * sizeof(float));
+		at += rows;
+	}
+	linear->bias = linear->bias_owned;
+	return ATTEND_OK;
+}
+
+static attend_status pack_linear(const attend_network *network, attend_linear *linear)
+{
+	ATTEND_TRY(join_bias(linear));
+	const attend_pack_type type = pack_type_of(network);
+	attend_packed *packed = &linear->packed;
+	if (packed->data && packed->type != type) {
+		free(packed->data);
+		packed->data = NULL;
+	}
+	packed->type = type;
+	packed->n = linear->out;
+	packed->k = linear->in;
+	if (packed->data == NULL) {
+		const size_t bytes = attend_pack_bytes(type, linear->out, linear->in);
+		packed->data = attend_alloc_aligned(bytes);
+		if (packed->data == NULL) return attend_fail_memory(bytes, linear->parts[0].param->name);
+	}
+	size_t at = 0;
+	for (size_t i = 0; i < linear->part_count; i++) {
+		const attend_linear_part *part = &linear->parts[i];
+		const attend_tensor *t = &part->param->stored;
+		const size_t size = attend_dtype_bits(t->dtype) / 8, in = linear->in;
+		const size_t stride_out = part->in_out ? 1 : in;
+		const size_t stride_in = part->in_out ? (in ? part->param->count / in : 0) : 1;
+		const void *src = (const unsigned char *)t->data + part->row0 * stride_out * size;
+		attend_pack(packed, at, part->rows, src, t->dtype, stride_out, stride_in);
+		at += part->rows;
+	}
+	return ATTEND_OK;
+}
+
+attend_status attend_linear_prepare(attend_network *network, attend_linear *linear)
+{
+	if (atomic_load_explicit(&linear->ready, memory_order_acquire)) return ATTEND_OK;
+	attend_status status = ATTEND_OK;
+	pthread_mutex_lock(&network->pack_lock);
+	if (!atomic_load_explicit(&linear->ready, memory_order_relaxed)) {
+		status = pack_linear(network, linear);
+		if (status == ATTEND_OK) atomic_store_explicit(&linear->ready, true, memory_order_release);
+	}
+	pthread_mutex_unlock(&network->pack_lock);
+	return status;
+}
+
+typedef struct prepare_job {
+	attend_network *network;
+	attend_status status;
+} prepare_job;
+
+static void prepare_visit(attend_linear *linear, void *payload)
+{
+	prepare_job *job = payload;
+	if (job->status == ATTEND_OK) job->status = attend_linear_prepare(job->network, linear);
+}
+
+attend_status attend_network_prepare(attend_network *network)
+{
+	prepare_job job = {network, ATTEND_OK};
+	attend_network_walk(network, &(attend_network_visitor){.linear = prepare_visit, .payload = &job});
+	return job.status;
+}
+
+attend_status attend_stack_prepare(attend_network *network, int stack)
+{
+	prepare_job job = {network, ATTEND_OK};
+	const attend_network_visitor visitor = {.linear = prepare_visit, .payload = &job};
+	walk_stack(&network->stacks[stack], &visitor);
+	if (stack == 1) visit_linear(&network->bridge, &visitor);
+	return job.status;
+}
+
+attend_status attend_head_prepare(attend_network *network, attend_head_params *head)
+{
+	prepare_job job = {network, ATTEND_OK};
+	attend_head_walk(head, &(attend_network_visitor){.linear = prepare_visit, .payload = &job});
+	return job.status;
+}
+
+/* ---- Training form ------------------------------------------------------------------------------------------- */
+static void mark_table(attend_table *table, void *payload)
+{
+	attend_status *status = payload;
+	attend_param *param = table->param;
+	if (param == NULL || param->row_used || param->stored.rank == 0) return;
+	param->row_used = calloc(param->stored.shape[0] ? param->stored.shape[0] : 1, 1);
+	if (param->row_used == NULL) *status = attend_fail_memory(param->stored.shape[0], "rows used");
+}
+
+attend_status attend_network_make_trainable(attend_network *network, attend_param_predicate trainable, void *payload)
+{
+	for (size_t i = 0; i < network->param_count; i++) {
+		attend_param *param = &network->params[i];
+		const size_t bytes = param->count * sizeof(float);
+		if (param->values == NULL) {
+			param->values = attend_alloc_aligned(bytes);
+			if (param->values == NULL) return attend_fail_memory(bytes, param->name);
+			attend_to_f32(param->values, param->stored.data, param->stored.dtype, param->count);
+			param->stored.data = param->values;
+			param->stored.dtype = ATTEND_DTYPE_F32;
+			free(param->widened);
+			param->widened = NULL;
+		}
+		param->trainable = trainable ? trainable(param, payload) : true;
+		if (!param->trainable) {
+			free(param->grad);
+			param->grad = NULL;
+		} else if (param->grad == NULL) {
+			param->grad = attend_alloc_aligned(bytes);
+			if (param->grad == NULL) return attend_fail_memory(bytes, param->name);
+			memset(param->grad, 0, bytes);
+			param->dense_grad = false;
+		}
+	}
+	network->trainable = true;
+	network->version++;
+	attend_status status = ATTEND_OK;
+	attend_network_walk(network, &(attend_network_visitor){.table = mark_table, .payload = &status});
+	ATTEND_TRY(status);
+	return resolve_all(network);
+}
+
+typedef struct zero_job {
+	float *data;
+	size_t count;
+} zero_job;
+enum { ZERO_CHUNK = 1 << 18 };
+
+static void zero_task(void *arg, size_t index, unsigned worker)
+{
+	(void)worker;
+	const zero_job *job = arg;
+	const size_t at = index * ZERO_CHUNK, rest = job->count - at;
+	memset(job->data + at, 0, (rest < ZERO_CHUNK ? rest : ZERO_CHUNK) * sizeof(float));
+}
+
+void attend_network_zero_grad(attend_network *network)
+{
+	for (size_t i = 0; i < network->param_count; i++) {
+		attend_param *param = &network->params[i];
+		if (param->grad == NULL) continue;
+		if (param->row_used && !param->dense_grad) {
+			const size_t rows = param->stored.shape[0], width = rows ? param->count / rows : 0;
+			for (size_t r = 0; r < rows; r++)
+				if (param->row_used[r]) memset(param->grad + r * width, 0, width * sizeof(float));
+		} else {
+			zero_job job = {param->grad, param->count};
+			attend_parallel((param->count + ZERO_CHUNK - 1) / ZERO_CHUNK, zero_task, &job);
+		}
+		if (param->row_used) memset(param->row_used, 0, param->stored.shape[0]);
+		param->dense_grad = false;
+	}
+}
+
+static void refresh_linear(attend_linear *linear, void *payload)
+{
+	(void)payload;
+	for (size_t i = 0; i < linear->part_count; i++) {
+		const attend_param *bias = linear->bias_parts[i].param;
+		if (linear->parts[i].param->grad || (bias && bias->grad)) stale_linear(linear, NULL);
+	}
+}
+
+void attend_network_refresh(attend_network *network)
+{
+	network->version++;
+	attend_network_walk(network, &(attend_network_visitor){.linear = refresh_linear});
+}
+
+/* ---- Measuring and freeing ----------------------------------------------------------------------------------- */
+typedef struct measure_job {
+	const attend_network *network;
+	size_t packed;
+} measure_job;
+
+static void measure_linear(attend_linear *linear, void *payload)
+{
+	measure_job *job = payload;
+	job->packed += attend_pack_bytes(pack_type_of(job->network), linear->out, linear->in);
+}
+
+void attend_network_measure(attend_network_memory *out, const attend_network *network)
+{
+	measure_job job = {network, 0};
+	/* the walk changes nothing here, but visitors may */
+	attend_network_walk((attend_network *)(uintptr_t)network,
+	                    &(attend_network_visitor){.linear = measure_linear, .payload = &job});
+	*out = (attend_network_memory){.packed = job.packed};
+	for (size_t i = 0; i < network->param_count; i++) {
+		const attend_param *param = &network->params[i];
+		out->parameters += param->count;
+		if (param->values == NULL) out->stored += param->count * (attend_dtype_bits(param->stored.dtype) / 8);
+		else out->training += param->count * sizeof(float) * (param->grad ? 2 : 1);
+	}
+}
+
+int attend_network_find_head(const attend_network *network, attend_head_kind kind)
+{
+	for (size_t i = 0; i < network->arch.head_count; i++)
+		if (network->arch.heads[i].kind == kind) return (int)i;
+	return -1;
+}
+
+static void free_linear(attend_linear *linear, void *payload)
+{
+	(void)payload;
+	free(linear->packed.data);
+	free(linear->bias_owned);
+	linear->packed.data = NULL;
+	linear->bias_owned = NULL;
+}
+
+static void free_table(attend_table *table, void *payload)
+{
+	(void)payload;
+	free(table->owned);
+	table->owned = NULL;
+}
+
+void attend_network_free(attend_network *network)
+{
+	if (network == NULL) return;
+	attend_network_walk(network, &(attend_network_visitor){.linear = free_linear, .table = free_table});
+	for (size_t i = 0; i < network->param_count; i++) {
+		attend_param *param = &network->params[i];
+		free(param->name);
+		free(param->widened);
+		free(param->values);
+		free(param->grad);
+		free(param->moments[0]);
+		free(param->moments[1]);
+		free(param->row_used);
+	}
+	free(network->params);
+	free(network->stacks[0].blocks);
+	free(network->stacks[1].blocks);
+	if (network->finished) pthread_mutex_destroy(&network->pack_lock);
+	attend_arch_free(&network->arch);
+	memset(network, 0, sizeof *network);
+}

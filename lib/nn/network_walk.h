@@ -1,0 +1,32 @@
+/* network_walk.h: every handle of a network, once each: for packing, measuring, re-pointing and freeing. Inside
+ * lib/nn. */
+#ifndef ATTEND_NN_NETWORK_WALK_H
+#define ATTEND_NN_NETWORK_WALK_H
+
+#include "lib/nn/network.h"
+
+typedef struct attend_network_visitor {
+	void (*linear)(attend_linear *linear, void *payload); /* present linears only; any may be NULL */
+	void (*vector)(attend_vector *vector, void *payload);
+	void (*table)(attend_table *table, void *payload);
+	void *payload;
+} attend_network_visitor;
+
+/* Linears' bias parts are visited as vectors before their linear. */
+void attend_network_walk(attend_network *network, const attend_network_visitor *visitor);
+void attend_block_walk(attend_block_params *block, const attend_network_visitor *visitor);
+
+/* Present parts of heads `head` only. */
+void attend_head_walk(attend_head_params *head, const attend_network_visitor *visitor);
+
+/* Pack what these cover and is not packed yet. */
+attend_status attend_stack_prepare(attend_network *network, int stack);
+attend_status attend_head_prepare(attend_network *network, attend_head_params *head);
+
+/* f32 values of a parameter, for backward (a trainable network has them all). */
+static inline const float *attend_param_values(const attend_param *param)
+{
+	return param->values;
+}
+
+#endif
