@@ -78,7 +78,7 @@ endforeach()
 
 # ---- The command: tests/cli/*.case -----------------------------------------------------------------------------------------
 file(GLOB CASES CONFIGURE_DEPENDS tests/cli/*.case)
-if(TARGET attend_cli)
+if(TARGET attend_cli AND NOT CMAKE_CROSSCOMPILING)
 	foreach(case ${CASES})
 		get_filename_component(name ${case} NAME_WE)
 		add_test(NAME cli_${name} COMMAND sh tests/cli/run.sh "${case}" WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
@@ -97,7 +97,7 @@ endif()
 add_test(NAME symbols COMMAND sh tests/symbols.sh $<TARGET_FILE:attend_static> $<TARGET_FILE:attend_shared>
 	WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
 set_tests_properties(symbols PROPERTIES LABELS "quick;headers")
-if(TARGET attend_cli AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE)
+if(TARGET attend_cli AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE AND NOT CMAKE_CROSSCOMPILING)
 	add_test(NAME install COMMAND sh tests/install/run.sh "${CMAKE_CURRENT_BINARY_DIR}"
 		WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
 	set_tests_properties(install PROPERTIES LABELS "full;install" TIMEOUT 300 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
@@ -105,7 +105,7 @@ endif()
 
 # ---- Valgrind: the unit tests and the fault sweeps again, in its emulation -------------------------------------------------
 find_program(VALGRIND valgrind)
-if(VALGRIND AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE)
+if(VALGRIND AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE AND NOT CMAKE_CROSSCOMPILING)
 	foreach(source ${TESTS})
 		if(source MATCHES "/tests/(unit|fault)/")
 			get_filename_component(name ${source} NAME_WE)
