@@ -17,6 +17,13 @@ typedef struct matcher {
 	bool starts[256];
 } matcher;
 
+/* A token and how its id is spelled. */
+typedef struct entry {
+	attend_added_token token; /* content owned */
+	char *spelling;           /* normalised content where the token is normalized; made by finish */
+	size_t spelling_size;
+} entry;
+
 /* A pattern as it was added: the reference keeps the flag of the first time for special tokens. */
 typedef struct pattern {
 	uint32_t token; /* index in tokens */
@@ -24,7 +31,7 @@ typedef struct pattern {
 } pattern;
 
 struct attend_added_tokens {
-	attend_added_token *tokens; /* by the order of ids' first appearance; contents owned */
+	entry *tokens;
 	size_t count, capacity;
 	pattern *special, *classic;
 	size_t special_count, special_capacity, classic_count, classic_capacity;
@@ -61,7 +68,10 @@ static void matcher_free(matcher *m)
 void attend_added_tokens_free(attend_added_tokens *a)
 {
 	if (!a) return;
-	for (size_t i = 0; i < a->count; i++) free((char *)a->tokens[i].content);
+	for (size_t i = 0; i < a->count; i++) {
+		free((char *)a->tokens[i].token.content);
+		free(a->tokens[i].spelling);
+	}
 	free(a->tokens);
 	free(a->special);
 	free(a->classic);
@@ -107,9 +117,9 @@ static attend_status new_token(attend_added_tokens *a, const attend_token_model 
 		free(content);
 		return status;
 	}
-	a->tokens[a->count] = *token;
-	a->tokens[a->count].content = content;
-	a->tokens[a->count].id = id;
+	a->tokens[a->count] = (entry){.token = *token};
+	a->tokens[a->count].token.content = content;
+	a->tokens[a->count].token.id = id;
 	if (id > a->max_id) a->max_id = id;
 	*index = a->count++;
 	return ATTEND_OK;
@@ -122,7 +132,7 @@ attend_status attend_added_tokens_add(attend_added_tokens *a, const attend_token
 	const int32_t known = attend_map_find(a->by_content, token->content, token->size);
 	size_t index = (size_t)known;
 	if (known < 0) ATTEND_TRY(new_token(a, model, token, &index));
-	attend_added_token *const own = &a->tokens[index];
+	attend_added_token *const own = &a->tokens[index].token;
 	token->id = own->id;
 	const bool was_special = attend_added_tokens_is_special(a, token->content, token->size);
 	if (token->special && !was_special) {
@@ -142,7 +152,26 @@ attend_status attend_added_tokens_add(attend_added_tokens *a, const attend_token
 
 /* ---- search tables ---- */
 
-/* Spellings of the patterns while a matcher is built. */
+/* Normalise (if `normalized`) the content of a token; malloc'ed. */
+static attend_status spell(char **out, size_t *size, const attend_added_token *token, bool normalized, const attend_normalizer *normalizer)
+{
+	attend_normalized n = {0};
+	attend_status status = attend_normalized_set(&n, token->content, token->size, 0, false);
+	if (status == ATTEND_OK && normalized) status = attend_normalizer_run(normalizer, &n);
+	char *const copy = status == ATTEND_OK ? malloc(n.size + 1) : NULL;
+	if (copy) {
+		memcpy(copy, n.text, n.size);
+		copy[n.size] = 0;
+		*out = copy;
+		*size = n.size;
+	} else if (status == ATTEND_OK) {
+		status = attend_fail_memory(n.size, "added tokens");
+	}
+	attend_normalized_free(&n);
+	return status;
+}
+
+/* The patterns of one kind while their matcher is built. */
 typedef struct spellings {
 	attend_trie_key *keys;
 	char **owned;
@@ -152,18 +181,15 @@ typedef struct spellings {
 static attend_status add_spelling(const attend_added_tokens *a, const pattern *p, const attend_normalizer *normalizer, spellings *s,
                                   matcher *m)
 {
-	const attend_added_token *token = &a->tokens[p->token];
-	attend_normalized n = {0};
-	attend_status status = attend_normalized_set(&n, token->content, token->size, 0, false);
-	if (status == ATTEND_OK && p->normalized) status = attend_normalizer_run(normalizer, &n);
-	if (status == ATTEND_OK && n.size > 0) {
-		s->owned[s->count] = n.text;
-		s->keys[s->count] = (attend_trie_key){n.text, (uint32_t)n.size, 0};
-		n.text = NULL;
-		m->ids[s->count++] = token->id;
-	}
-	attend_normalized_free(&n);
-	return status;
+	const attend_added_token *const token = &a->tokens[p->token].token;
+	char *text;
+	size_t size;
+	ATTEND_TRY(spell(&text, &size, token, p->normalized, normalizer));
+	s->owned[s->count] = text;
+	s->keys[s->count] = (attend_trie_key){text, (uint32_t)size, 0};
+	m->ids[s->count++] = token->id;
+	if (size > 0) m->starts[(unsigned char)text[0]] = true;
+	return ATTEND_OK;
 }
 
 static attend_status build(attend_added_tokens *a, const attend_normalizer *normalizer, bool normalized, spellings *s, matcher *m)
@@ -173,10 +199,7 @@ static attend_status build(attend_added_tokens *a, const attend_normalizer *norm
 	for (size_t i = 0; i < a->classic_count; i++)
 		if (a->classic[i].normalized == normalized) ATTEND_TRY(add_spelling(a, &a->classic[i], normalizer, s, m));
 	/* Of equal spellings the first one counts; the trie keeps the largest value. */
-	for (size_t i = 0; i < s->count; i++) {
-		s->keys[i].value = (int32_t)(s->count - 1 - i);
-		m->starts[(unsigned char)s->keys[i].text[0]] = true;
-	}
+	for (size_t i = 0; i < s->count; i++) s->keys[i].value = (int32_t)(s->count - 1 - i);
 	m->count = s->count;
 	return s->count ? attend_trie_build(&m->trie, s->keys, s->count) : ATTEND_OK;
 }
@@ -196,18 +219,30 @@ static attend_status build_matcher(attend_added_tokens *a, const attend_normaliz
 	return status;
 }
 
-attend_status attend_added_tokens_finish(attend_added_tokens *a, const attend_normalizer *normalizer)
+/* The table from ids to entries. */
+static attend_status build_by_id(attend_added_tokens *a)
 {
 	free(a->by_id);
-	a->by_id = NULL;
 	a->first_id = a->max_id + 1;
 	for (size_t i = 0; i < a->count; i++)
-		if (a->tokens[i].id < a->first_id) a->first_id = a->tokens[i].id;
+		if (a->tokens[i].token.id < a->first_id) a->first_id = a->tokens[i].token.id;
 	const size_t span = (size_t)(a->max_id + 1 - a->first_id);
 	a->by_id = attend_alloc_array(span + 1, sizeof *a->by_id);
 	if (!a->by_id) return attend_fail_memory(span, "added tokens");
 	for (size_t i = 0; i < span; i++) a->by_id[i] = -1;
-	for (size_t i = 0; i < a->count; i++) a->by_id[a->tokens[i].id - a->first_id] = (int32_t)i;
+	for (size_t i = 0; i < a->count; i++) a->by_id[a->tokens[i].token.id - a->first_id] = (int32_t)i;
+	return ATTEND_OK;
+}
+
+attend_status attend_added_tokens_finish(attend_added_tokens *a, const attend_normalizer *normalizer)
+{
+	ATTEND_TRY(build_by_id(a));
+	for (size_t i = 0; i < a->count; i++) {
+		entry *const e = &a->tokens[i];
+		free(e->spelling);
+		e->spelling = NULL;
+		ATTEND_TRY(spell(&e->spelling, &e->spelling_size, &e->token, e->token.normalized, normalizer));
+	}
 	ATTEND_TRY(build_matcher(a, normalizer, false));
 	return build_matcher(a, normalizer, true);
 }
@@ -217,14 +252,22 @@ attend_status attend_added_tokens_finish(attend_added_tokens *a, const attend_no
 int32_t attend_added_tokens_find(const attend_added_tokens *a, const char *token, size_t size)
 {
 	const int32_t index = attend_map_find(a->by_content, token, size);
-	return index < 0 ? -1 : a->tokens[index].id;
+	return index < 0 ? -1 : a->tokens[index].token.id;
 }
 
-const attend_added_token *attend_added_tokens_get(const attend_added_tokens *a, int32_t id)
+static const entry *find_entry(const attend_added_tokens *a, int32_t id)
 {
 	if (!a->by_id || id < a->first_id || id > a->max_id) return NULL;
 	const int32_t index = a->by_id[id - a->first_id];
 	return index < 0 ? NULL : &a->tokens[index];
+}
+
+const char *attend_added_tokens_spelling(const attend_added_tokens *a, int32_t id, size_t *size)
+{
+	const entry *const e = find_entry(a, id);
+	if (!e) return NULL;
+	*size = e->spelling_size;
+	return e->spelling;
 }
 
 bool attend_added_tokens_is_special(const attend_added_tokens *a, const char *token, size_t size)
@@ -323,7 +366,7 @@ attend_status attend_added_tokens_cut(const attend_added_tokens *a, const char *
 			at++;
 			continue;
 		}
-		const attend_added_token *token = attend_added_tokens_get(a, id);
+		const attend_added_token *const token = &find_entry(a, id)->token;
 		size_t start = at, end = at + length;
 		at = end;
 		if (plain_specials && attend_added_tokens_is_special(a, token->content, token->size)) continue;

@@ -10,8 +10,9 @@ attend_status attend_added_tokens_add(attend_added_tokens *added, const attend_t
 attend_status attend_added_tokens_finish(attend_added_tokens *added, const attend_normalizer *normalizer);
 
 int32_t attend_added_tokens_find(const attend_added_tokens *added, const char *token, size_t size); /* -1: none */
-/* The token with this id; NULL: none. */
-const attend_added_token *attend_added_tokens_get(const attend_added_tokens *added, int32_t id);
+/* Spelling of the token with this id, NUL-terminated; NULL: none. That of a normalized token is its normalised content, as in
+ * the reference. After finish. */
+const char *attend_added_tokens_spelling(const attend_added_tokens *added, int32_t id, size_t *size);
 bool attend_added_tokens_is_special(const attend_added_tokens *added, const char *token, size_t size);
 size_t attend_added_tokens_id_bound(const attend_added_tokens *added); /* largest id + 1 */
 

@@ -135,7 +135,7 @@ ATTEND_API attend_status attend_tokenizer_encode_batch(attend_encoding *out, con
 
 /* Ids of many texts in one ragged array: text i has ids[starts[i] .. starts[i + 1] - 1]. The fastest way. */
 typedef struct attend_ids {
-	int32_t *ids;
+	int32_t *ids; /* never NULL */
 	size_t *starts; /* count + 1 */
 	size_t count;
 } attend_ids;

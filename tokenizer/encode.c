@@ -154,8 +154,9 @@ static attend_status join_shares(attend_ids *out, const batch *b, size_t shares,
 {
 	size_t total = 0;
 	for (size_t i = 0; i < shares; i++) total += b->shares[i].id_count;
-	int32_t *ids = shares == 1 ? b->shares[0].ids : NULL;
-	if (shares == 1) {
+	int32_t *ids = NULL;
+	if (shares == 1 && total > 0) {
+		ids = b->shares[0].ids;
 		b->shares[0].ids = NULL;
 	} else {
 		ids = attend_alloc_array(total + 1, sizeof *ids);

@@ -169,15 +169,18 @@ static const char *spelling(const job *j, const attend_sequence *s, size_t i, si
 	return token ? token : "";
 }
 
-static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w, char **pool)
+/* `overflow`: the window is not its text's first one. The reference's templates set the types of first windows only. */
+static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w, bool overflow,
+                      char **pool)
 {
 	const int side = piece->kind == ATTEND_PIECE_B;
 	const attend_sequence *const s = &j->scratch->sequences[side];
 	const attend_postprocessor *const post = j->tokenizer->postprocessor;
+	const bool retyped = !overflow || (post->retypes_overflow && !j->options->no_special_tokens);
 	size_t surface = first_surface(s, w.start);
 	for (size_t i = w.start; i < w.end; i++, at++) {
 		e->ids[at] = s->tokens.ids[i];
-		e->type_ids[at] = piece->type_id;
+		e->type_ids[at] = retyped ? piece->type_id : side;
 		e->special_tokens_mask[at] = 0;
 		const char *token = NULL;
 		size_t size = 0;
@@ -249,7 +252,7 @@ static attend_status fill(const job *j, attend_encoding *out, bool pair, const s
 		attend_window window = {0, 0};
 		const size_t size = piece_count(j->scratch, piece, which, specials, &window);
 		if (piece->kind != ATTEND_PIECE_SPECIAL)
-			fill_text(j, &e, at, piece, window, &pool);
+			fill_text(j, &e, at, piece, window, which[piece->kind == ATTEND_PIECE_B] > 0, &pool);
 		else if (specials)
 			fill_special(&e, at, piece);
 		at += size;

@@ -40,7 +40,7 @@ attend_status attend_normalized_slice(attend_normalized *n, const attend_normali
 
 attend_span attend_normalized_origin(const attend_normalized *n, uint32_t start, uint32_t end)
 {
-	if (!n->tracked || start >= end) return (attend_span){n->base, n->base};
+	if ((!n->tracked && !n->identity) || start >= end) return (attend_span){n->base, n->base};
 	return (attend_span){attend_old_origin(n, start).start, attend_old_origin(n, end - 1).end};
 }
 

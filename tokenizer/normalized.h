@@ -15,7 +15,7 @@ typedef struct attend_normalized {
 	char *text;
 	size_t size;
 	attend_span *origin; /* per byte: where its character came from, in the original; only while `tracked && !identity` */
-	uint32_t base;       /* identity: offset of text[0] in the original */
+	uint32_t base;       /* offset in the original of the text that this began with */
 	bool tracked;        /* offsets are wanted */
 	bool identity;       /* unchanged so far: text[i] is the original's byte base + i */
 	size_t capacity, origin_capacity;
@@ -32,7 +32,7 @@ void attend_normalized_free(attend_normalized *n);
 attend_status attend_normalized_set(attend_normalized *n, const char *text, size_t size, uint32_t base, bool tracked);
 /* Become a copy of [start, end) of `from`, places included. */
 attend_status attend_normalized_slice(attend_normalized *n, const attend_normalized *from, uint32_t start, uint32_t end);
-/* Bytes of the original that [start, end) of the text came from. */
+/* Bytes of the original that [start, end) of the text came from. Not tracked: known as long as nothing changed. */
 attend_span attend_normalized_origin(const attend_normalized *n, uint32_t start, uint32_t end);
 
 /* A change of the whole text: begin, then every character of the new text in order, then commit. begin skips `removed`

@@ -260,6 +260,7 @@ static attend_status apply(walk *w, const attend_json *json)
 	} else if (strcmp(type, "BertProcessing") == 0) {
 		status = apply_class(&next, &w->texts, json, false);
 	} else if (strcmp(type, "RobertaProcessing") == 0) {
+		w->out->retypes_overflow = true;
 		status = read_trim(w->out, json);
 		if (status == ATTEND_OK) status = apply_class(&next, &w->texts, json, true);
 	} else {

@@ -152,18 +152,40 @@ bool attend_charsmap_keeps_ascii(const attend_charsmap *map)
 	return map->keeps_ascii;
 }
 
-/* A replacement of old_count characters, told as the reference tells it: the first new character with the difference of
- * the counts, the i-th with +i. (So a replacement that grows does not consume its last old characters; what follows
- * inherits their places. Offsets depend on it.) */
-static attend_status put_replacement(attend_normalized *n, const char *text, size_t size, size_t old_count)
+/* Characters on their way to the text; the last one is held back, because old characters that vanish are put to its account. */
+typedef struct writer {
+	attend_normalized *n;
+	char bytes[4];
+	size_t size; /* 0: nothing is held back */
+	int change;
+} writer;
+
+static attend_status write_last(writer *w)
 {
-	const size_t count = attend_utf8_count(text, size);
-	for (size_t i = 0, at = 0; at < size; i++) {
+	return w->size ? attend_change_put(w->n, w->bytes, w->size, w->change) : ATTEND_OK;
+}
+
+static attend_status write_char(writer *w, const char *text, size_t size, int change)
+{
+	ATTEND_TRY(write_last(w));
+	memcpy(w->bytes, text, size);
+	w->size = size;
+	w->change = change;
+	return ATTEND_OK;
+}
+
+/* Replace old_count characters: the new ones take their places one by one, more new ones share the last place, more old ones
+ * vanish. (Where nothing stands before them they stay to the account of nobody, and all that follows lies too far left: so does
+ * the reference.) */
+static attend_status write_replacement(writer *w, const char *text, size_t size, size_t old_count)
+{
+	size_t count = 0;
+	for (size_t at = 0; at < size; count++) {
 		const size_t length = attend_utf8_size((unsigned char)text[at]);
-		const int change = i == 0 ? (int)count - (int)old_count : (int)i;
-		ATTEND_TRY(attend_change_put(n, text + at, length, change));
+		ATTEND_TRY(write_char(w, text + at, length, count >= old_count));
 		at += length;
 	}
+	if (old_count > count) w->change -= (int)(old_count - count);
 	return ATTEND_OK;
 }
 
@@ -194,13 +216,14 @@ static bool is_plain_ascii(const attend_normalized *n)
 
 static attend_status normalize_clusters(const attend_charsmap *map, attend_normalized *n, bool *modified)
 {
+	writer w = {.n = n};
 	size_t used, size;
 	for (size_t i = 0; i < n->size;) {
 		const size_t end = cluster_end(n, i);
 		const char *hit = end - i < 6 ? find(map, n->text + i, end - i, false, &used, &size) : NULL;
 		if (hit) {
 			*modified = true;
-			ATTEND_TRY(put_replacement(n, hit, size, attend_utf8_count(n->text + i, end - i)));
+			ATTEND_TRY(write_replacement(&w, hit, size, attend_utf8_count(n->text + i, end - i)));
 			i = end;
 			continue;
 		}
@@ -209,14 +232,14 @@ static attend_status normalize_clusters(const attend_charsmap *map, attend_norma
 			hit = find(map, n->text + i, length, false, &used, &size);
 			if (hit) {
 				*modified = true;
-				ATTEND_TRY(put_replacement(n, hit, size, 1));
+				ATTEND_TRY(write_replacement(&w, hit, size, 1));
 			} else {
-				ATTEND_TRY(attend_change_put(n, n->text + i, length, 0));
+				ATTEND_TRY(write_char(&w, n->text + i, length, 0));
 			}
 			i += length;
 		}
 	}
-	return ATTEND_OK;
+	return write_last(&w);
 }
 
 attend_status attend_charsmap_normalize(const attend_charsmap *map, attend_normalized *n)

@@ -238,12 +238,21 @@ bool attend_pretokenizer_ends_in_bytes(const attend_pretokenizer *p)
 	return p->kind == BYTE_LEVEL;
 }
 
-bool attend_pretokenizer_needs_origin(const attend_pretokenizer *p)
+static bool rewrites(const attend_pretokenizer *p)
+{
+	for (size_t i = 0; i < p->part_count; i++)
+		if (rewrites(p->parts[i])) return true;
+	return p->kind == METASPACE || p->kind == BYTE_LEVEL;
+}
+
+bool attend_pretokenizer_needs_origin(const attend_pretokenizer *p, bool changed)
 {
 	if (!p) return false;
-	for (size_t i = 0; i < p->part_count; i++)
-		if (attend_pretokenizer_needs_origin(p->parts[i])) return true;
-	return p->kind == METASPACE && p->scheme == FIRST;
+	for (size_t i = 0; i < p->part_count; i++) {
+		if (attend_pretokenizer_needs_origin(p->parts[i], changed)) return true;
+		changed = changed || rewrites(p->parts[i]);
+	}
+	return p->kind == METASPACE && p->scheme == FIRST && changed;
 }
 
 /* ---- running ---- */

@@ -19,7 +19,8 @@ attend_status attend_pretokenizer_run(const attend_pretokenizer *pretokenizer, a
 
 /* Is ByteLevel the last step, so that a model that takes raw bytes can do its mapping? */
 bool attend_pretokenizer_ends_in_bytes(const attend_pretokenizer *pretokenizer);
-/* Does the outcome depend on where in the original the text began (Metaspace's prepend_scheme "first")? */
-bool attend_pretokenizer_needs_origin(const attend_pretokenizer *pretokenizer);
+/* Does the outcome depend on where a word began in the original (Metaspace's prepend_scheme "first"), after changes that make
+ * that unknown unless places are tracked? `changed`: the normaliser may have made some. */
+bool attend_pretokenizer_needs_origin(const attend_pretokenizer *pretokenizer, bool changed);
 
 #endif

@@ -23,7 +23,7 @@ attend_status attend_stages_new(attend_stages **out, const attend_tokenizer *tok
 	if (!p) return attend_fail_memory(sizeof *p, "tokenizer");
 	attend_token_model *const model = tokenizer->model;
 	p->bytes = attend_pretokenizer_ends_in_bytes(tokenizer->pretokenizer) && model->ops->use_bytes && model->ops->use_bytes(model);
-	p->needs_origin = attend_pretokenizer_needs_origin(tokenizer->pretokenizer) && tokenizer->normalizer;
+	p->needs_origin = attend_pretokenizer_needs_origin(tokenizer->pretokenizer, tokenizer->normalizer != NULL);
 	p->free_model = model->ops->scratch_free;
 	pthread_mutex_init(&p->mutex, NULL);
 	*out = p;

@@ -63,10 +63,9 @@ int32_t attend_tokenizer_token_to_id(const attend_tokenizer *t, const char *toke
 const char *attend_tokenizer_id_to_token(const attend_tokenizer *t, int32_t id, size_t *size)
 {
 	size_t unused;
-	const attend_added_token *const added = attend_added_tokens_get(t->added, id);
-	if (!added) return t->model->ops->id_to_token(t->model, id, size ? size : &unused);
-	if (size) *size = added->size;
-	return added->content;
+	if (!size) size = &unused;
+	const char *const added = attend_added_tokens_spelling(t->added, id, size);
+	return added ? added : t->model->ops->id_to_token(t->model, id, size);
 }
 
 int32_t attend_tokenizer_special_id(const attend_tokenizer *t, attend_special_token which)

@@ -141,6 +141,7 @@ typedef struct attend_postprocessor {
 	attend_template single, pair; /* no template: A with type 0, then B with type 1 */
 	bool trim_offsets;            /* ByteLevel's and Roberta's */
 	bool trim_prefix_space;       /* their add_prefix_space */
+	bool retypes_overflow;        /* Roberta's: the template's type ids count in overflowing windows too, not 0 and 1 */
 } attend_postprocessor;
 
 /* null gives the default templates. A template that names an unknown special token, or lacks A, is an error. */
@@ -180,7 +181,7 @@ void attend_clean_up_text(attend_buffer *text);
 /* ---- added_tokens.c ---- */
 
 typedef struct attend_added_token {
-	const char *content; /* not NUL-terminated for callers: `size` bytes */
+	const char *content; /* `size` bytes */
 	size_t size;
 	bool single_word, lstrip, rstrip, normalized, special;
 	int32_t id; /* out */
