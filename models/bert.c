@@ -6,7 +6,7 @@
  * cls.predictions.bias or .decoder.bias (both: decoder's); position_embedding_type other than absolute has left the library. */
 #include "models/tables.h"
 
-static const attend_model_key keys[] = {
+static const attend_family_key keys[] = {
     KEY(VOCAB, "vocab_size", 30522),
     KEY(HIDDEN, "hidden_size", 768),
     KEY(LAYERS, "num_hidden_layers", 12),
@@ -27,7 +27,7 @@ static const attend_model_key keys[] = {
     END_KEYS,
 };
 
-static const attend_model_head heads[] = {
+static const attend_family_head heads[] = {
     {.kind = ATTEND_HEAD_MLM,
      .dense_width = ATTEND_KEY_HIDDEN,
      .activation_key = ATTEND_KEY_ACTIVATION,
@@ -80,7 +80,7 @@ static const attend_model_head heads[] = {
     END_HEADS,
 };
 
-static const attend_model_class classes[] = {
+static const attend_family_class classes[] = {
     CLASS("BertModel", BASE),
     CLASS("BertForMaskedLM", MLM),
     CLASS("BertLMHeadModel", LM),
@@ -93,7 +93,7 @@ static const attend_model_class classes[] = {
     END_CLASSES,
 };
 
-const attend_family attend_model_bert = {
+const attend_family attend_family_bert = {
     .model_type = "bert",
     .base_prefix = "bert.",
     .shape = ATTEND_SHAPE_COLUMN,

@@ -6,7 +6,7 @@
  * a bias; n_inner null means 4 n_embd; score has no bias; the published file has no prefix and no lm_head. */
 #include "models/tables.h"
 
-static const attend_model_key keys[] = {
+static const attend_family_key keys[] = {
     KEY(VOCAB, "vocab_size", 50257),
     KEY(HIDDEN, "n_embd|hidden_size", 768),
     KEY(LAYERS, "n_layer|num_hidden_layers", 12),
@@ -28,7 +28,7 @@ static const attend_model_key keys[] = {
     END_KEYS,
 };
 
-static const attend_model_name names[] = {
+static const attend_family_name names[] = {
     WEIGHT(WORD_EMBEDDING, "wte"),
     WEIGHT(POSITION_EMBEDDING, "wpe"),
     PAIR(ATTENTION_NORM_W, "h.{b}.ln_1"),
@@ -45,7 +45,7 @@ static const attend_model_name names[] = {
     END_NAMES,
 };
 
-static const attend_model_head heads[] = {
+static const attend_family_head heads[] = {
     {.kind = ATTEND_HEAD_LM, .outputs = ATTEND_OUTPUTS_VOCAB, .tied = true, .shift_labels = true, .out = "lm_head"},
     {.kind = ATTEND_HEAD_SEQUENCE,
      .pooling = ATTEND_POOL_LAST_REAL,
@@ -60,7 +60,7 @@ static const attend_model_head heads[] = {
     END_HEADS,
 };
 
-static const attend_model_class classes[] = {
+static const attend_family_class classes[] = {
     CLASS("GPT2Model", BASE),
     CLASS("GPT2LMHeadModel", LM),
     CLASS("GPT2DoubleHeadsModel", LM),
@@ -70,10 +70,10 @@ static const attend_model_class classes[] = {
     END_CLASSES,
 };
 
-const char *const attend_ignored_gpt[] = {"*attn.bias",           "*attn.masked_bias",           "*attn.attention.bias",
-                                          "*attn.attention.masked_bias", "*position_ids", NULL};
+const char *const attend_ignored_gpt[] = {"*.attn.bias", "*.attn.masked_bias", "*.attn.attention.bias",
+                                          "*.attn.attention.masked_bias", "*position_ids", NULL};
 
-const attend_family attend_model_gpt2 = {
+const attend_family attend_family_gpt2 = {
     .model_type = "gpt2",
     .base_prefix = "transformer.",
     .shape = ATTEND_SHAPE_DECODER,

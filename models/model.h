@@ -31,6 +31,7 @@ typedef enum attend_key {
 	ATTEND_KEY_TYPES,
 	ATTEND_KEY_BUCKETS,
 	ATTEND_KEY_MAX_DISTANCE,
+	ATTEND_KEY_LABELS, /* num_labels, where there is no id2label */
 	ATTEND_KEY_CLAMP_LEN,
 	ATTEND_KEY_WINDOW,
 	ATTEND_KEY_FULL_EVERY, /* ModernBERT: layer i is full when i % n == 0 */
@@ -84,13 +85,13 @@ typedef enum attend_key {
 
 /* How a model spells a key and what counts when it is absent or null: `times` * the value of the key `otherwise`, or `value`
  * when there is none. */
-typedef struct attend_model_key {
+typedef struct attend_family_key {
 	attend_key key;
 	const char *names; /* "n_embd|hidden_size": the first present one counts; NULL: not in config.json, a constant */
 	double value;
 	attend_key otherwise;
 	double times;
-} attend_model_key;
+} attend_family_key;
 
 /* ---- Tensor names ----------------------------------------------------------------------------------------------------- */
 
@@ -104,7 +105,7 @@ enum { ATTEND_STACK_BOTH = 0, ATTEND_STACK_ENCODER = 1, ATTEND_STACK_DECODER = 2
 
 /* The tensor of a role. In the pattern: {s} encoder or decoder, {b} the block, {g} its group and {k} its place in the group. Several
  * spellings are separated by '|', the preferred first. */
-typedef struct attend_model_name {
+typedef struct attend_family_name {
 	attend_role role;     /* the first line of a role whose conditions hold counts */
 	const char *pattern;
 	attend_name_form form;
@@ -113,7 +114,7 @@ typedef struct attend_model_name {
 	bool loose;           /* any rank whose elements, read in order, are the expected vector or matrix */
 	attend_key when;      /* only if this flag is true */
 	attend_key bias_when; /* the .bias of a PAIR only if this flag is true */
-} attend_model_name;
+} attend_family_name;
 
 /* ---- Heads ------------------------------------------------------------------------------------------------------------- */
 
@@ -124,7 +125,7 @@ typedef enum attend_head_outputs {
 	ATTEND_OUTPUTS_TWO
 } attend_head_outputs;
 
-typedef struct attend_model_head {
+typedef struct attend_family_head {
 	attend_head_kind kind;
 	attend_pooling pooling;
 	bool pooling_by_config; /* ATTEND_KEY_POOL_MEAN turns FIRST into MEAN */
@@ -144,24 +145,24 @@ typedef struct attend_model_head {
 	const char *out_bias;          /* whole names; NULL: none */
 	bool out_bias_optional;        /* absent means zeros (output biases of language models) */
 	attend_key dense_bias_when, norm_bias_when, out_bias_when; /* only if this flag is true; NONE: always */
-} attend_model_head;
+} attend_family_head;
 
 /* ---- The table ------------------------------------------------------------------------------------------------------------ */
 
-typedef enum attend_model_shape {
+typedef enum attend_family_shape {
 	ATTEND_SHAPE_COLUMN,          /* one column: an encoder, or a decoder when is_decoder is true */
 	ATTEND_SHAPE_DECODER,
 	ATTEND_SHAPE_ENCODER_DECODER,
 	ATTEND_SHAPE_ENCODER,         /* for classes: the encoder of an encoder-decoder alone */
 	ATTEND_SHAPE_COMPOSITE        /* two sub-configs with their own model_type */
-} attend_model_shape;
+} attend_family_shape;
 
 /* A name of config.json's architectures[]. shape 0 (COLUMN): the model's own. */
-typedef struct attend_model_class {
+typedef struct attend_family_class {
 	const char *name;
 	attend_head_kind head;
-	attend_model_shape shape;
-} attend_model_class;
+	attend_family_shape shape;
+} attend_family_class;
 
 /* What differs between layers. */
 typedef enum attend_layer_rule {
@@ -174,18 +175,20 @@ typedef enum attend_layer_rule {
 typedef struct attend_family {
 	const char *model_type;
 	const char *base_prefix; /* "bert.": optional in front of every tensor that is not a head's */
-	attend_model_shape shape;
+	unsigned bare_heads;     /* bits of head kinds whose class is saved without the prefix, beside ATTEND_HEAD_BASE */
+	attend_family_shape shape;
 	attend_layer_rule layers;
 	attend_shift_rule shift;
+	bool projects_always;    /* ALBERT: the projection from E to D is there even where E is D */
 	bool pad_is_one;         /* MPNet: positions count from 1 whatever pad_token_id says */
 	attend_stack_arch stack; /* the flags that are the same for all members; sizes are filled in. Decoders get causal and
 	                            cross_attention by shape, and one-directional buckets. */
 	/* The model's own lines, then those that it shares with relatives (NULL: none); the first line for a key or role counts.
 	 * Up to ATTEND_KEY_NONE and ATTEND_ROLE_NONE. */
-	const attend_model_key *keys, *shared_keys;
-	const attend_model_name *names, *shared_names;
-	const attend_model_head *heads;  /* up to kind ATTEND_HEAD_BASE, which has no tensors */
-	const attend_model_class *classes; /* up to name NULL */
+	const attend_family_key *keys, *shared_keys;
+	const attend_family_name *names, *shared_names;
+	const attend_family_head *heads;  /* up to kind ATTEND_HEAD_BASE, which has no tensors */
+	const attend_family_class *classes; /* up to name NULL */
 	const char *const *ignored;      /* "*.position_ids": patterns ('*': anything) of buffers that are no weights; up to NULL */
 } attend_family;
 

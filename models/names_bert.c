@@ -2,7 +2,7 @@
  * embeddings_project is ELECTRA's alone, the pooler is not ELECTRA's. */
 #include "models/tables.h"
 
-const attend_model_name attend_names_bert[] = {
+const attend_family_name attend_names_bert[] = {
     WEIGHT(WORD_EMBEDDING, "embeddings.word_embeddings"),
     WEIGHT(POSITION_EMBEDDING, "embeddings.position_embeddings"),
     WEIGHT(TYPE_EMBEDDING, "embeddings.token_type_embeddings"),

@@ -6,17 +6,17 @@
 #include "models/tables.h"
 
 static const attend_family *const models[] = {
-    &attend_model_bert, &attend_model_gpt2, &attend_model_t5, &attend_model_mt5, &attend_model_umt5, NULL,
+    &attend_family_bert, &attend_family_gpt2, &attend_family_t5, &attend_family_mt5, &attend_family_umt5, NULL,
 };
 
-const attend_family *attend_model_find(const char *model_type)
+const attend_family *attend_family_find(const char *model_type)
 {
 	for (size_t i = 0; models[i] != NULL; i++)
 		if (strcmp(models[i]->model_type, model_type) == 0) return models[i];
 	return NULL;
 }
 
-const attend_family *attend_model_at(size_t i)
+const attend_family *attend_family_at(size_t i)
 {
 	return i < sizeof models / sizeof models[0] ? models[i] : NULL;
 }

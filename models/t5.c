@@ -7,7 +7,7 @@
  * tie_word_embeddings true for all), else the tie flag (mT5 never scales); the decoder's FFN is layer.2, the encoder's layer.1. */
 #include "models/tables.h"
 
-static const attend_model_key shared_keys[] = {
+static const attend_family_key shared_keys[] = {
     KEY(HIDDEN, "d_model|hidden_size", 512),
     KEY(HEAD_DIM, "d_kv|head_dim", 64),
     KEY_OR(DECODER_LAYERS, "num_decoder_layers", LAYERS, 1),
@@ -28,7 +28,7 @@ static const attend_model_key shared_keys[] = {
     END_KEYS,
 };
 
-static const attend_model_key keys_t5[] = {
+static const attend_family_key keys_t5[] = {
     KEY(VOCAB, "vocab_size", 32128),
     KEY(LAYERS, "num_layers|num_hidden_layers", 6),
     KEY(HEADS, "num_heads|num_attention_heads", 8),
@@ -38,7 +38,7 @@ static const attend_model_key keys_t5[] = {
     END_KEYS,
 };
 
-static const attend_model_key keys_mt5[] = {
+static const attend_family_key keys_mt5[] = {
     KEY(VOCAB, "vocab_size", 250112),
     KEY(LAYERS, "num_layers|num_hidden_layers", 8),
     KEY(HEADS, "num_heads|num_attention_heads", 6),
@@ -51,7 +51,7 @@ static const attend_model_key keys_mt5[] = {
     END_KEYS,
 };
 
-static const attend_model_key keys_umt5[] = {
+static const attend_family_key keys_umt5[] = {
     KEY(VOCAB, "vocab_size", 250112),
     KEY(LAYERS, "num_layers|num_hidden_layers", 8),
     KEY(HEADS, "num_heads|num_attention_heads", 6),
@@ -64,7 +64,7 @@ static const attend_model_key keys_umt5[] = {
     END_KEYS,
 };
 
-static const attend_model_name shared_names[] = {
+static const attend_family_name shared_names[] = {
     WEIGHT(WORD_EMBEDDING, "shared|{s}.embed_tokens|encoder.embed_tokens|decoder.embed_tokens"),
     WEIGHT(ATTENTION_NORM_W, "{s}.block.{b}.layer.0.layer_norm"),
     WEIGHT(Q_W, "{s}.block.{b}.layer.0.SelfAttention.q"),
@@ -92,17 +92,17 @@ static const attend_model_name shared_names[] = {
     END_NAMES,
 };
 
-static const attend_model_name names_t5[] = {
+static const attend_family_name names_t5[] = {
     WEIGHT(RELATIVE_BIAS, "{s}.block.0.layer.0.SelfAttention.relative_attention_bias"),
     END_NAMES,
 };
 
-static const attend_model_name names_umt5[] = {
+static const attend_family_name names_umt5[] = {
     WEIGHT(RELATIVE_BIAS, "{s}.block.{b}.layer.0.SelfAttention.relative_attention_bias"),
     END_NAMES,
 };
 
-static const attend_model_head heads[] = {
+static const attend_family_head heads[] = {
     {.kind = ATTEND_HEAD_SEQ2SEQ, .outputs = ATTEND_OUTPUTS_VOCAB, .tied = true, .out = "lm_head"},
     {.kind = ATTEND_HEAD_SEQUENCE,
      .pooling = ATTEND_POOL_LAST_EOS,
@@ -123,7 +123,7 @@ static const attend_model_head heads[] = {
     END_HEADS,
 };
 
-static const attend_model_class classes_t5[] = {
+static const attend_family_class classes_t5[] = {
     CLASS("T5Model", BASE),
     CLASS_AS("T5EncoderModel", BASE, ENCODER),
     CLASS("T5ForConditionalGeneration", SEQ2SEQ),
@@ -134,7 +134,7 @@ static const attend_model_class classes_t5[] = {
     END_CLASSES,
 };
 
-static const attend_model_class classes_mt5[] = {
+static const attend_family_class classes_mt5[] = {
     CLASS("MT5Model", BASE),
     CLASS_AS("MT5EncoderModel", BASE, ENCODER),
     CLASS("MT5ForConditionalGeneration", SEQ2SEQ),
@@ -147,7 +147,7 @@ static const attend_model_class classes_mt5[] = {
     END_CLASSES,
 };
 
-static const attend_model_class classes_umt5[] = {
+static const attend_family_class classes_umt5[] = {
     CLASS("UMT5Model", BASE),
     CLASS_AS("UMT5EncoderModel", BASE, ENCODER),
     CLASS("UMT5ForConditionalGeneration", SEQ2SEQ),
@@ -167,9 +167,10 @@ static const char *const ignored[] = {"*decoder.block.0.layer.1.EncDecAttention.
 	 .relative = RELATIVE,                   \
 	 .relative_bidirectional = true}
 
-const attend_family attend_model_t5 = {
+const attend_family attend_family_t5 = {
     .model_type = "t5",
     .base_prefix = "transformer.",
+    .bare_heads = 1u << ATTEND_HEAD_SEQ2SEQ | 1u << ATTEND_HEAD_QA,
     .shape = ATTEND_SHAPE_ENCODER_DECODER,
     .stack = STACK(ATTEND_RELATIVE_BUCKETS_STACK),
     .keys = keys_t5,
@@ -181,9 +182,10 @@ const attend_family attend_model_t5 = {
     .ignored = ignored,
 };
 
-const attend_family attend_model_mt5 = {
+const attend_family attend_family_mt5 = {
     .model_type = "mt5",
     .base_prefix = "transformer.",
+    .bare_heads = 1u << ATTEND_HEAD_SEQ2SEQ | 1u << ATTEND_HEAD_QA,
     .shape = ATTEND_SHAPE_ENCODER_DECODER,
     .stack = STACK(ATTEND_RELATIVE_BUCKETS_STACK),
     .keys = keys_mt5,
@@ -195,9 +197,10 @@ const attend_family attend_model_mt5 = {
     .ignored = ignored,
 };
 
-const attend_family attend_model_umt5 = {
+const attend_family attend_family_umt5 = {
     .model_type = "umt5",
     .base_prefix = "transformer.",
+    .bare_heads = 1u << ATTEND_HEAD_SEQ2SEQ | 1u << ATTEND_HEAD_QA,
     .shape = ATTEND_SHAPE_ENCODER_DECODER,
     .stack = STACK(ATTEND_RELATIVE_BUCKETS_LAYER),
     .keys = keys_umt5,

@@ -20,12 +20,12 @@
 #define END_CLASSES {.name = NULL}
 #define END_HEADS {.kind = ATTEND_HEAD_BASE}
 
-extern const attend_model_name attend_names_bert[]; /* BERT, RoBERTa and its kin, ELECTRA */
+extern const attend_family_name attend_names_bert[]; /* BERT, RoBERTa and its kin, ELECTRA */
 extern const char *const attend_ignored_bert[];
 extern const char *const attend_ignored_gpt[];
 
-extern const attend_family attend_model_bert;
-extern const attend_family attend_model_gpt2;
-extern const attend_family attend_model_t5, attend_model_mt5, attend_model_umt5;
+extern const attend_family attend_family_bert;
+extern const attend_family attend_family_gpt2;
+extern const attend_family attend_family_t5, attend_family_mt5, attend_family_umt5;
 
 #endif

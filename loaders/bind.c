@@ -1,0 +1,100 @@
+/* bind.c: all names of a checkpoint onto one network, and the account of what is missing and unused (huggingface.md 2.0.2). */
+#include "loaders/bind.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/buffer.h"
+#include "lib/nn/network.h"
+#include "loaders/bind_internal.h"
+
+void attend_bind_report_free(attend_bind_report *report)
+{
+	attend_name_list_free(&report->missing);
+	attend_name_list_free(&report->missing_head);
+	attend_name_list_free(&report->unused);
+	attend_name_list_free(&report->ignored);
+}
+
+/* '*' in front of a pattern stands for anything. */
+static bool matches(const char *name, const char *pattern)
+{
+	if (*pattern != '*') return strcmp(name, pattern) == 0;
+	const size_t a = strlen(name), b = strlen(pattern + 1);
+	return a >= b && strcmp(name + a - b, pattern + 1) == 0;
+}
+
+static bool is_buffer(const attend_config *config, const char *name)
+{
+	for (int i = 0; i < 2; i++)
+		for (const char *const *p = config->model[i]->ignored; p != NULL && *p != NULL; p++)
+			if (matches(name, *p)) return true;
+	return false;
+}
+
+static attend_status account(attend_binder *b)
+{
+	for (size_t i = 0; i < attend_weights_count(b->weights); i++) {
+		const char *name = attend_weights_name(b->weights, i);
+		if (b->used[i]) continue;
+		ATTEND_TRY(attend_name_list_add(is_buffer(b->config, name) ? &b->report->ignored : &b->report->unused, "%s", name));
+	}
+	return ATTEND_OK;
+}
+
+/* "3 tensors are missing: a, b, c": as many as the line takes; the report has them all. */
+static attend_status fail_missing(const attend_name_list *list, attend_status code, const char *what)
+{
+	attend_buffer text = {0};
+	for (size_t i = 0; i < list->count && text.size < 700; i++) attend_buffer_printf(&text, "%s%s", i == 0 ? "" : ", ", list->items[i]);
+	if (attend_buffer_status(&text) == ATTEND_OK)
+		attend_fail(code, "%s: %zu tensor%s missing: %s%s", what, list->count, list->count == 1 ? " is" : "s are", text.data,
+		            text.size >= 700 ? ", ... (`attend inspect` lists all)" : "");
+	attend_buffer_free(&text);
+	return code;
+}
+
+static attend_status bind_all(attend_binder *b)
+{
+	attend_network *network = b->network;
+	const attend_arch *arch = &network->arch;
+	ATTEND_TRY(attend_binder_index(b));
+	b->missing = &b->report->missing;
+	if (arch->has_encoder) ATTEND_TRY(attend_binder_stack(b, 0));
+	if (arch->has_decoder) ATTEND_TRY(attend_binder_stack(b, 1));
+	if (arch->bridge) ATTEND_TRY(attend_binder_bridge(b));
+	ATTEND_TRY(attend_binder_heads(b));
+	ATTEND_TRY(account(b));
+	if (b->options->lenient) return ATTEND_OK;
+	if (b->report->missing.count > 0) return fail_missing(&b->report->missing, ATTEND_ERR_FORMAT, "the model cannot run");
+	if (b->report->missing_head.count > 0 && !b->options->new_head)
+		return fail_missing(&b->report->missing_head, ATTEND_ERR_NOTFOUND, attend_head_kind_name(arch->default_head));
+	return attend_network_finish(network);
+}
+
+attend_status attend_bind(attend_network *network, attend_bind_report *report, attend_config *config, const attend_weights *weights,
+                          const attend_bind_options *options)
+{
+	static const attend_bind_options defaults = {0};
+	const size_t count = attend_weights_count(weights);
+	attend_binder b = {.network = network,
+	                   .report = report,
+	                   .config = config,
+	                   .weights = weights,
+	                   .options = options != NULL ? options : &defaults,
+	                   .capacity = count + 16}; /* a new head has fewer than 16 tensors */
+	network->arch = config->arch;
+	config->arch.layers = NULL;
+	b.used = calloc(count + 1, sizeof *b.used);
+	b.params = calloc(count + 1, sizeof *b.params);
+	network->params = calloc(b.capacity, sizeof *network->params);
+	attend_status status = ATTEND_OK;
+	if (b.used == NULL || b.params == NULL || network->params == NULL)
+		status = attend_fail_memory(b.capacity * sizeof *network->params, "list of tensors");
+	if (status == ATTEND_OK) status = bind_all(&b);
+	attend_map_free(b.names);
+	free(b.used);
+	free(b.params);
+	return status;
+}
