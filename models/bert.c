@@ -104,6 +104,7 @@ const attend_family attend_family_bert = {
               .norm_place = ATTEND_NORM_POST},
     .keys = keys,
     .names = attend_names_bert,
+    .shared_names = attend_names_bert_layer,
     .heads = heads,
     .classes = classes,
     .ignored = attend_ignored_bert,

@@ -1,5 +1,5 @@
-/* names_bert.c: tensor names of the BERT body, which RoBERTa, XLM-RoBERTa, CamemBERT and ELECTRA share (huggingface.md 2.1).
- * embeddings_project is ELECTRA's alone, the pooler is not ELECTRA's. */
+/* names_bert.c: tensor names of the BERT body (huggingface.md 2.1): BERT, RoBERTa, XLM-RoBERTa and CamemBERT share all of them,
+ * ELECTRA those of the layers. */
 #include "models/tables.h"
 
 const attend_family_name attend_names_bert[] = {
@@ -7,7 +7,11 @@ const attend_family_name attend_names_bert[] = {
     WEIGHT(POSITION_EMBEDDING, "embeddings.position_embeddings"),
     WEIGHT(TYPE_EMBEDDING, "embeddings.token_type_embeddings"),
     PAIR(EMBEDDING_NORM_W, "embeddings.LayerNorm"),
-    PAIR(EMBEDDING_PROJECTION_W, "embeddings_project"),
+    PAIR(POOLER_W, "pooler.dense"),
+    END_NAMES,
+};
+
+const attend_family_name attend_names_bert_layer[] = {
     PAIR(Q_W, "encoder.layer.{b}.attention.self.query"),
     PAIR(K_W, "encoder.layer.{b}.attention.self.key"),
     PAIR(V_W, "encoder.layer.{b}.attention.self.value"),
@@ -21,7 +25,6 @@ const attend_family_name attend_names_bert[] = {
     PAIR(UP_W, "encoder.layer.{b}.intermediate.dense"),
     PAIR(DOWN_W, "encoder.layer.{b}.output.dense"),
     PAIR(FFN_NORM_W, "encoder.layer.{b}.output.LayerNorm"),
-    PAIR(POOLER_W, "pooler.dense"),
     END_NAMES,
 };
 

@@ -20,12 +20,19 @@
 #define END_CLASSES {.name = NULL}
 #define END_HEADS {.kind = ATTEND_HEAD_BASE}
 
-extern const attend_family_name attend_names_bert[]; /* BERT, RoBERTa and its kin, ELECTRA */
+extern const attend_family_name attend_names_bert[];       /* embeddings and pooler: BERT, RoBERTa and its kin */
+extern const attend_family_name attend_names_bert_layer[]; /* layers: these and ELECTRA */
 extern const char *const attend_ignored_bert[];
 extern const char *const attend_ignored_gpt[];
+extern const attend_family_name attend_names_bart[]; /* BART, mBART, Marian, Pegasus */
+extern const attend_family_key attend_keys_bart[];
+extern const attend_family_head attend_heads_bart[];
+extern const char *const attend_ignored_bart[];
 
-extern const attend_family attend_family_bert;
-extern const attend_family attend_family_gpt2;
-extern const attend_family attend_family_t5, attend_family_mt5, attend_family_umt5;
+extern const attend_family attend_family_bert, attend_family_roberta, attend_family_xlm_roberta, attend_family_camembert,
+    attend_family_distilbert, attend_family_albert, attend_family_electra, attend_family_mpnet, attend_family_xlnet,
+    attend_family_modernbert, attend_family_openai_gpt, attend_family_gpt2, attend_family_gpt_neo, attend_family_t5,
+    attend_family_mt5, attend_family_umt5, attend_family_bart, attend_family_mbart, attend_family_marian, attend_family_pegasus,
+    attend_family_encoder_decoder;
 
 #endif
