@@ -38,7 +38,8 @@ static attend_status account(attend_binder *b)
 	for (size_t i = 0; i < attend_weights_count(b->weights); i++) {
 		const char *name = attend_weights_name(b->weights, i);
 		if (b->used[i]) continue;
-		ATTEND_TRY(attend_name_list_add(is_buffer(b->config, name) ? &b->report->ignored : &b->report->unused, "%s", name));
+		ATTEND_TRY(
+			attend_name_list_add(is_buffer(b->config, name) ? &b->report->ignored : &b->report->unused, "%s", name));
 	}
 	return ATTEND_OK;
 }
@@ -47,10 +48,11 @@ static attend_status account(attend_binder *b)
 static attend_status fail_missing(const attend_name_list *list, attend_status code, const char *what)
 {
 	attend_buffer text = {0};
-	for (size_t i = 0; i < list->count && text.size < 700; i++) attend_buffer_printf(&text, "%s%s", i == 0 ? "" : ", ", list->items[i]);
+	for (size_t i = 0; i < list->count && text.size < 700; i++)
+		attend_buffer_printf(&text, "%s%s", i == 0 ? "" : ", ", list->items[i]);
 	if (attend_buffer_status(&text) == ATTEND_OK)
-		attend_fail(code, "%s: %zu tensor%s missing: %s%s", what, list->count, list->count == 1 ? " is" : "s are", text.data,
-		            text.size >= 700 ? ", ... (`attend inspect` lists all)" : "");
+		attend_fail(code, "%s: %zu tensor%s missing: %s%s", what, list->count, list->count == 1 ? " is" : "s are",
+		            text.data, text.size >= 700 ? ", ... (`attend inspect` lists all)" : "");
 	attend_buffer_free(&text);
 	return code;
 }
@@ -67,14 +69,15 @@ static attend_status bind_all(attend_binder *b)
 	ATTEND_TRY(attend_binder_heads(b));
 	ATTEND_TRY(account(b));
 	if (b->options->lenient) return ATTEND_OK;
-	if (b->report->missing.count > 0) return fail_missing(&b->report->missing, ATTEND_ERR_FORMAT, "the model cannot run");
+	if (b->report->missing.count > 0)
+		return fail_missing(&b->report->missing, ATTEND_ERR_FORMAT, "the model cannot run");
 	if (b->report->missing_head.count > 0 && !b->options->new_head)
 		return fail_missing(&b->report->missing_head, ATTEND_ERR_NOTFOUND, attend_head_kind_name(arch->default_head));
 	return attend_network_finish(network);
 }
 
-attend_status attend_bind(attend_network *network, attend_bind_report *report, attend_config *config, const attend_weights *weights,
-                          const attend_bind_options *options)
+attend_status attend_bind(attend_network *network, attend_bind_report *report, attend_config *config,
+                          const attend_weights *weights, const attend_bind_options *options)
 {
 	static const attend_bind_options defaults = {0};
 	const size_t count = attend_weights_count(weights);

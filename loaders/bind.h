@@ -26,10 +26,11 @@ void attend_bind_report_free(attend_bind_report *report);
 /* Zero-initialise for: the class that config.json names, nothing may be missing. */
 typedef struct attend_bind_options {
 	bool has_head;
-	attend_head_kind head;   /* wanted instead of arch.default_head */
-	bool new_head;           /* tensors of the wanted head that are missing are made: N(0, initializer_range), norms 1, biases 0 */
+	attend_head_kind head; /* wanted instead of arch.default_head */
+	bool
+		new_head; /* tensors of the wanted head that are missing are made: N(0, initializer_range), norms 1, biases 0 */
 	uint64_t seed;
-	bool lenient;            /* inspect: what is missing is only reported; the network may not be run */
+	bool lenient; /* inspect: what is missing is only reported; the network may not be run */
 } attend_bind_options;
 
 /* Fill a zeroed network from `weights`; takes config->arch over into network->arch (config keeps none: use the network's). Vectors

@@ -79,8 +79,8 @@ attend_status attend_binder_index(attend_binder *b)
 }
 
 /* One alternative of a pattern with its placeholders filled; false: too long for any file of ours. */
-static bool expand(char *out, size_t size, const attend_place *place, const char *base, const char *pattern, size_t length,
-                   const char *suffix)
+static bool expand(char *out, size_t size, const attend_place *place, const char *base, const char *pattern,
+                   size_t length, const char *suffix)
 {
 	const size_t inner = place->values != NULL ? (size_t)place->values->number[ATTEND_KEY_INNER_LAYERS] : 1;
 	const size_t block = place->block < 0 ? 0 : (size_t)place->block;
@@ -156,7 +156,8 @@ ptrdiff_t attend_binder_find(attend_binder *b, const attend_place *place, const 
 
 static bool float_dtype(attend_dtype dtype)
 {
-	return dtype == ATTEND_DTYPE_F32 || dtype == ATTEND_DTYPE_F16 || dtype == ATTEND_DTYPE_BF16 || dtype == ATTEND_DTYPE_F64;
+	return dtype == ATTEND_DTYPE_F32 || dtype == ATTEND_DTYPE_F16 || dtype == ATTEND_DTYPE_BF16 ||
+	       dtype == ATTEND_DTYPE_F64;
 }
 
 /* Is the tensor rows x cols? loose: dimensions may be split ([D,H,K] is [D,H*K]) or of size one ([1,V] is [V]). */
@@ -206,7 +207,8 @@ static attend_status add_param(attend_binder *b, attend_param **out, const atten
 	return ATTEND_OK;
 }
 
-attend_status attend_binder_take(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want, size_t tensor)
+attend_status attend_binder_take(attend_binder *b, attend_param **out, const attend_place *place,
+                                 const attend_want *want, size_t tensor)
 {
 	const attend_tensor *t = attend_weights_tensor(b->weights, tensor);
 	*out = NULL;
@@ -226,7 +228,8 @@ attend_status attend_binder_take(attend_binder *b, attend_param **out, const att
 }
 
 /* New weights: N(0, initializer_range), norm weights 1, biases 0. */
-static attend_status create(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want, const char *name)
+static attend_status create(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want,
+                            const char *name)
 {
 	attend_param *p;
 	const size_t count = want->rows * (want->cols ? want->cols : 1);
@@ -237,13 +240,17 @@ static attend_status create(attend_binder *b, attend_param **out, const attend_p
 	const float constant = want->role == ATTEND_ROLE_HEAD_NORM_W ? 1.0f : 0.0f;
 	for (size_t i = 0; i < count; i++)
 		p->values[i] = want->cols == 0 ? constant : (float)(attend_rng_normal(&rng) * b->config->init_range);
-	p->stored = (attend_tensor){.dtype = ATTEND_DTYPE_F32, .rank = want->cols ? 2 : 1, .shape = {want->rows, want->cols}, .data = p->values};
+	p->stored = (attend_tensor){.dtype = ATTEND_DTYPE_F32,
+	                            .rank = want->cols ? 2 : 1,
+	                            .shape = {want->rows, want->cols},
+	                            .data = p->values};
 	p->count = count;
 	*out = p;
 	return ATTEND_OK;
 }
 
-attend_status attend_binder_get(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want)
+attend_status attend_binder_get(attend_binder *b, attend_param **out, const attend_place *place,
+                                const attend_want *want)
 {
 	*out = NULL;
 	const ptrdiff_t found = attend_binder_find(b, place, want->pattern, want->suffix);
@@ -252,7 +259,8 @@ attend_status attend_binder_get(attend_binder *b, attend_param **out, const atte
 	char name[MAX_NAME];
 	const bool bare = place->head || b->config->arch.default_head == ATTEND_HEAD_BASE ||
 	                  (place->model->bare_heads >> b->config->arch.default_head & 1u) != 0;
-	if (!expand(name, sizeof name, place, bare ? "" : place->model->base_prefix, want->pattern, strcspn(want->pattern, "|"), want->suffix))
+	if (!expand(name, sizeof name, place, bare ? "" : place->model->base_prefix, want->pattern,
+	            strcspn(want->pattern, "|"), want->suffix))
 		return attend_fail(ATTEND_ERR_FORMAT, "the name of a tensor is too long");
 	if (b->create && !b->dry) ATTEND_TRY(create(b, out, place, want, name));
 	return attend_name_list_add(b->missing, "%s", name);
@@ -274,7 +282,8 @@ static attend_status check_finite(const attend_binder *b, const attend_param *p)
 	return ATTEND_OK;
 }
 
-attend_status attend_binder_vector(attend_binder *b, attend_vector *out, const attend_place *place, const attend_want *want)
+attend_status attend_binder_vector(attend_binder *b, attend_vector *out, const attend_place *place,
+                                   const attend_want *want)
 {
 	attend_param *p;
 	const size_t before = b->network->param_count;

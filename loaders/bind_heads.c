@@ -4,10 +4,11 @@
 
 #include "loaders/bind_internal.h"
 
-static attend_place head_place(const attend_binder *b)
+static attend_place head_place(const attend_binder *b, const attend_head_arch *head)
 {
-	const int stack = b->network->arch.has_decoder ? 1 : 0;
-	return (attend_place){stack, -1, b->config->model[stack], &b->config->values[stack], b->config->prefix[stack], true};
+	const int stack = b->network->arch.has_decoder && !head->on_encoder ? 1 : 0;
+	return (attend_place){stack, -1, b->config->model[stack], &b->config->values[stack], b->config->prefix[stack],
+	                      true};
 }
 
 static bool flag(const attend_place *place, attend_key key)
@@ -68,7 +69,8 @@ static attend_status tied_out(attend_binder *b, attend_linear *out, attend_head_
 	if (bias != NULL) ATTEND_TRY(attend_binder_vector(b, &v, place, bias));
 	if (b->dry) return ATTEND_OK;
 	if (!arch->tied && found == ATTEND_NO_TENSOR)
-		attend_log(ATTEND_LOG_WARNING, "tie_word_embeddings is false, but the file has no output matrix: the word embedding serves");
+		attend_log(ATTEND_LOG_WARNING,
+		           "tie_word_embeddings is false, but the file has no output matrix: the word embedding serves");
 	arch->tied = true;
 	*out = (attend_linear){.out = weight->rows, .in = weight->cols, .part_count = 1};
 	out->parts[0] = (attend_linear_part){.param = word, .rows = weight->rows};
@@ -82,7 +84,7 @@ static attend_status bind_head(attend_binder *b, size_t index)
 	attend_head_arch *h = &arch->heads[index];
 	attend_head_params scratch = {0};
 	attend_head_params *out = b->dry ? &scratch : &b->network->heads[index];
-	const attend_place place = head_place(b);
+	const attend_place place = head_place(b, h);
 	const attend_family_head *line = head_line(b, &place, h->kind);
 	const attend_stack_arch *s = place.stack == 1 ? &arch->decoder : &arch->encoder;
 	size_t width = s->hidden;
@@ -109,7 +111,8 @@ static attend_status bind_head(attend_binder *b, size_t index)
 static bool is_wanted(const attend_binder *b, attend_head_kind kind)
 {
 	const attend_head_kind wanted = b->network->arch.default_head;
-	return kind == wanted || (wanted == ATTEND_HEAD_PRETRAINING && (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP));
+	return kind == wanted ||
+	       (wanted == ATTEND_HEAD_PRETRAINING && (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP));
 }
 
 /* All of a head's tensors there and in shape? *own: how many are not shared with the body. */
@@ -158,7 +161,8 @@ static attend_status wanted_head(attend_binder *b)
 	if (arch->default_head == ATTEND_HEAD_BASE) return ATTEND_OK;
 	for (size_t i = 0; i < arch->head_count; i++)
 		if (is_wanted(b, arch->heads[i].kind)) return ATTEND_OK;
-	return attend_fail(ATTEND_ERR_NOTFOUND, "a %s model has no '%s' head", b->config->model_type, attend_head_kind_name(arch->default_head));
+	return attend_fail(ATTEND_ERR_NOTFOUND, "a %s model has no '%s' head", b->config->model_type,
+	                   attend_head_kind_name(arch->default_head));
 }
 
 attend_status attend_binder_heads(attend_binder *b)
@@ -166,7 +170,8 @@ attend_status attend_binder_heads(attend_binder *b)
 	attend_arch *arch = &b->network->arch;
 	ATTEND_TRY(wanted_head(b));
 	bool pooler = false;
-	for (size_t i = 0; i < arch->head_count; i++) pooler |= is_wanted(b, arch->heads[i].kind) && arch->heads[i].after_pooler;
+	for (size_t i = 0; i < arch->head_count; i++)
+		pooler |= is_wanted(b, arch->heads[i].kind) && arch->heads[i].after_pooler;
 	b->missing = &b->report->missing_head;
 	b->create = b->options->new_head;
 	ATTEND_TRY(attend_binder_pooler(b, pooler));

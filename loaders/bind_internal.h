@@ -42,10 +42,11 @@ typedef struct attend_want {
 	const char *suffix;  /* ".weight", ".bias" or "" */
 	size_t rows, cols;
 	bool loose;
-	bool optional;       /* absent is fine */
+	bool optional; /* absent is fine */
 } attend_want;
 
-attend_status attend_name_list_add(attend_name_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+attend_status attend_name_list_add(attend_name_list *list, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void attend_name_list_free(attend_name_list *list);
 
 /* bind_find.c: the file's names without wrappers, gamma/beta renamed. */
@@ -57,11 +58,14 @@ ptrdiff_t attend_binder_find(attend_binder *b, const attend_place *place, const 
 
 /* The param for a tensor of the file: made on first use, shape checked on every use. *out NULL: it is missing (and on the list) or
  * optional and absent. FORMAT: shape or dtype does not fit. */
-attend_status attend_binder_get(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want);
-attend_status attend_binder_take(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want, size_t tensor);
+attend_status attend_binder_get(attend_binder *b, attend_param **out, const attend_place *place,
+                                const attend_want *want);
+attend_status attend_binder_take(attend_binder *b, attend_param **out, const attend_place *place,
+                                 const attend_want *want, size_t tensor);
 
 /* A whole param as a vector. Its values are looked at: NaN and infinity are named. */
-attend_status attend_binder_vector(attend_binder *b, attend_vector *out, const attend_place *place, const attend_want *want);
+attend_status attend_binder_vector(attend_binder *b, attend_vector *out, const attend_place *place,
+                                   const attend_want *want);
 
 /* bind_stack.c */
 const attend_family_name *attend_family_line(const attend_place *place, attend_role role, bool *bias);

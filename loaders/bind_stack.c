@@ -11,12 +11,15 @@ static bool flag(const attend_place *place, attend_key key)
 	return key == ATTEND_KEY_NONE || place->values->number[key] != 0;
 }
 
-static const attend_family_name *line_in(const attend_family_name *n, const attend_place *place, attend_role role, bool *bias)
+static const attend_family_name *line_in(const attend_family_name *n, const attend_place *place, attend_role role,
+                                         bool *bias)
 {
 	for (; n != NULL && n->role != ATTEND_ROLE_NONE; n++) {
 		const bool second = n->form == ATTEND_NAME_PAIR && (int)n->role + 1 == (int)role;
 		if (n->role != role && !second) continue;
-		if (n->stacks != ATTEND_STACK_BOTH && n->stacks != (place->stack == 1 ? ATTEND_STACK_DECODER : ATTEND_STACK_ENCODER)) continue;
+		if (n->stacks != ATTEND_STACK_BOTH &&
+		    n->stacks != (place->stack == 1 ? ATTEND_STACK_DECODER : ATTEND_STACK_ENCODER))
+			continue;
 		if (!flag(place, n->when) || (second && !flag(place, n->bias_when))) continue;
 		*bias = second;
 		return n;
@@ -31,7 +34,8 @@ const attend_family_name *attend_family_line(const attend_place *place, attend_r
 }
 
 /* The want of a role, or false where the model has no such tensor. rows x cols as the product sees it (out x in). */
-static bool want_of(attend_want *want, const attend_place *place, attend_role role, size_t rows, size_t cols, bool *in_out)
+static bool want_of(attend_want *want, const attend_place *place, attend_role role, size_t rows, size_t cols,
+                    bool *in_out)
 {
 	bool bias;
 	const attend_family_name *n = attend_family_line(place, role, &bias);
@@ -39,7 +43,9 @@ static bool want_of(attend_want *want, const attend_place *place, attend_role ro
 	const bool turned = n->in_out && cols != 0;
 	*want = (attend_want){.role = role,
 	                      .pattern = n->pattern,
-	                      .suffix = n->form == ATTEND_NAME_RAW ? "" : bias ? ".bias" : ".weight",
+	                      .suffix = n->form == ATTEND_NAME_RAW ? ""
+	                                : bias                     ? ".bias"
+	                                                           : ".weight",
 	                      .rows = turned ? cols : rows,
 	                      .cols = turned ? rows : cols,
 	                      .loose = n->loose};
@@ -50,7 +56,8 @@ static bool want_of(attend_want *want, const attend_place *place, attend_role ro
 /* tie_encoder_decoder: what the decoder lacks is the encoder's under the encoder's name. */
 static attend_status get_role(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want)
 {
-	if (b->config->tie_stacks && place->stack == 1 && attend_binder_find(b, place, want->pattern, want->suffix) == ATTEND_NO_TENSOR) {
+	if (b->config->tie_stacks && place->stack == 1 &&
+	    attend_binder_find(b, place, want->pattern, want->suffix) == ATTEND_NO_TENSOR) {
 		attend_place other = *place;
 		bool bias;
 		other.stack = 0;
@@ -81,8 +88,8 @@ static attend_status norm(attend_binder *b, attend_norm *out, const attend_place
 	return vector(b, &out->bias, place, (attend_role)(role + 1), n);
 }
 
-static attend_status table(attend_binder *b, attend_table *out, const attend_place *place, attend_role role, size_t rows, size_t width,
-                           bool optional)
+static attend_status table(attend_binder *b, attend_table *out, const attend_place *place, attend_role role,
+                           size_t rows, size_t width, bool optional)
 {
 	attend_want want;
 	attend_param *p;
@@ -94,7 +101,8 @@ static attend_status table(attend_binder *b, attend_table *out, const attend_pla
 }
 
 /* Append `role` (rows x in) and its bias as a part of `out`. */
-static attend_status part(attend_binder *b, attend_linear *out, const attend_place *place, attend_role role, size_t rows, size_t in)
+static attend_status part(attend_binder *b, attend_linear *out, const attend_place *place, attend_role role,
+                          size_t rows, size_t in)
 {
 	attend_want want;
 	attend_param *p;
@@ -113,8 +121,8 @@ static attend_status part(attend_binder *b, attend_linear *out, const attend_pla
 }
 
 /* `count` equal products in one: from a fused tensor where the model has one, else from its parts. */
-static attend_status fused(attend_binder *b, attend_linear *out, const attend_place *place, attend_role whole, const attend_role *roles,
-                           size_t count, size_t rows, size_t in)
+static attend_status fused(attend_binder *b, attend_linear *out, const attend_place *place, attend_role whole,
+                           const attend_role *roles, size_t count, size_t rows, size_t in)
 {
 	bool bias;
 	if (attend_family_line(place, whole, &bias) != NULL) return part(b, out, place, whole, count * rows, in);
@@ -138,7 +146,8 @@ static void half(attend_linear *out, const attend_linear *whole, size_t row0, si
 
 /* ---- Blocks -------------------------------------------------------------------------------------------------------------- */
 
-static attend_status ffn(attend_binder *b, attend_block_params *out, const attend_place *place, const attend_stack_arch *s)
+static attend_status ffn(attend_binder *b, attend_block_params *out, const attend_place *place,
+                         const attend_stack_arch *s)
 {
 	bool bias;
 	if (s->gated && attend_family_line(place, ATTEND_ROLE_GATE_UP_W, &bias) != NULL) {
@@ -156,7 +165,8 @@ static attend_status ffn(attend_binder *b, attend_block_params *out, const atten
 	return norm(b, &out->ffn_norm, place, ATTEND_ROLE_FFN_NORM_W, s->hidden);
 }
 
-static attend_status cross(attend_binder *b, attend_block_params *out, const attend_place *place, const attend_stack_arch *s)
+static attend_status cross(attend_binder *b, attend_block_params *out, const attend_place *place,
+                           const attend_stack_arch *s)
 {
 	static const attend_role kv[2] = {ATTEND_ROLE_CROSS_K_W, ATTEND_ROLE_CROSS_V_W};
 	const attend_arch *arch = &b->network->arch;
@@ -167,7 +177,8 @@ static attend_status cross(attend_binder *b, attend_block_params *out, const att
 	return norm(b, &out->cross_norm, place, ATTEND_ROLE_CROSS_NORM_W, s->hidden);
 }
 
-static attend_status block(attend_binder *b, attend_block_params *out, const attend_place *place, const attend_stack_arch *s)
+static attend_status block(attend_binder *b, attend_block_params *out, const attend_place *place,
+                           const attend_stack_arch *s)
 {
 	static const attend_role qkv[3] = {ATTEND_ROLE_Q_W, ATTEND_ROLE_K_W, ATTEND_ROLE_V_W};
 	const size_t inner = s->heads * s->head_dim;
@@ -177,7 +188,8 @@ static attend_status block(attend_binder *b, attend_block_params *out, const att
 		ATTEND_TRY(norm(b, &out->attention_norm, place, ATTEND_ROLE_ATTENTION_NORM_W, s->hidden));
 	if (s->cross_attention) ATTEND_TRY(cross(b, out, place, s));
 	if (s->relative == ATTEND_RELATIVE_BUCKETS_LAYER)
-		ATTEND_TRY(table(b, &out->relative_bias, place, ATTEND_ROLE_RELATIVE_BIAS, s->relative_buckets, s->heads, false));
+		ATTEND_TRY(
+			table(b, &out->relative_bias, place, ATTEND_ROLE_RELATIVE_BIAS, s->relative_buckets, s->heads, false));
 	if (s->relative == ATTEND_RELATIVE_XLNET) {
 		ATTEND_TRY(part(b, &out->xlnet_r, place, ATTEND_ROLE_XLNET_R, inner, s->hidden));
 		ATTEND_TRY(vector(b, &out->xlnet_r_w_bias, place, ATTEND_ROLE_XLNET_R_W_BIAS, inner));
@@ -195,7 +207,8 @@ static attend_status word(attend_binder *b, attend_table *out, const attend_plac
 {
 	attend_want want;
 	if (!want_of(&want, place, ATTEND_ROLE_WORD_EMBEDDING, s->vocab, s->embedding, NULL)) return ATTEND_OK;
-	if (b->network->arch.tie_word_embeddings && attend_binder_find(b, place, want.pattern, want.suffix) == ATTEND_NO_TENSOR) {
+	if (b->network->arch.tie_word_embeddings &&
+	    attend_binder_find(b, place, want.pattern, want.suffix) == ATTEND_NO_TENSOR) {
 		attend_place head = *place;
 		head.head = true;
 		for (const attend_family_head *h = place->model->heads; h->kind != ATTEND_HEAD_BASE; h++) {
@@ -203,7 +216,8 @@ static attend_status word(attend_binder *b, attend_table *out, const attend_plac
 			if (found == ATTEND_NO_TENSOR) continue;
 			attend_param *p;
 			ATTEND_TRY(attend_binder_take(b, &p, place, &want, (size_t)found));
-			if (p != NULL) *out = (attend_table){.param = p, .rows = s->vocab, .width = s->embedding, .dtype = p->stored.dtype};
+			if (p != NULL)
+				*out = (attend_table){.param = p, .rows = s->vocab, .width = s->embedding, .dtype = p->stored.dtype};
 			return ATTEND_OK;
 		}
 	}
@@ -215,21 +229,28 @@ attend_status attend_binder_stack(attend_binder *b, int stack)
 	attend_network *network = b->network;
 	const attend_stack_arch *s = stack == 1 ? &network->arch.decoder : &network->arch.encoder;
 	attend_stack_params *out = &network->stacks[stack];
-	attend_place place = {stack, -1, b->config->model[stack], &b->config->values[stack], b->config->prefix[stack], false};
+	attend_place place = {stack, -1, b->config->model[stack], &b->config->values[stack], b->config->prefix[stack],
+	                      false};
 	const size_t positions = (size_t)place.values->number[ATTEND_KEY_MAX_POSITIONS];
 
-	if (stack == 1 && network->arch.shared_embedding && network->stacks[0].word.param != NULL) out->word = network->stacks[0].word;
+	if (stack == 1 && network->arch.shared_embedding && network->stacks[0].word.param != NULL)
+		out->word = network->stacks[0].word;
 	else ATTEND_TRY(word(b, &out->word, &place, s));
 	if (s->positions == ATTEND_POSITION_LEARNED || s->positions == ATTEND_POSITION_SINUSOID)
-		ATTEND_TRY(table(b, &out->position, &place, ATTEND_ROLE_POSITION_EMBEDDING, positions + s->position_offset, s->embedding,
-		                 s->positions == ATTEND_POSITION_SINUSOID));
-	if (s->types > 0) ATTEND_TRY(table(b, &out->type, &place, ATTEND_ROLE_TYPE_EMBEDDING, s->types, s->embedding, false));
-	if (s->embedding_norm) ATTEND_TRY(norm(b, &out->embedding_norm, &place, ATTEND_ROLE_EMBEDDING_NORM_W, s->embedding));
+		ATTEND_TRY(table(b, &out->position, &place, ATTEND_ROLE_POSITION_EMBEDDING, positions + s->position_offset,
+		                 s->embedding, s->positions == ATTEND_POSITION_SINUSOID));
+	if (s->types > 0)
+		ATTEND_TRY(table(b, &out->type, &place, ATTEND_ROLE_TYPE_EMBEDDING, s->types, s->embedding, false));
+	if (s->embedding_norm)
+		ATTEND_TRY(norm(b, &out->embedding_norm, &place, ATTEND_ROLE_EMBEDDING_NORM_W, s->embedding));
 	if (s->embedding != s->hidden || place.model->projects_always)
-		ATTEND_TRY(part(b, &out->embedding_projection, &place, ATTEND_ROLE_EMBEDDING_PROJECTION_W, s->hidden, s->embedding));
+		ATTEND_TRY(
+			part(b, &out->embedding_projection, &place, ATTEND_ROLE_EMBEDDING_PROJECTION_W, s->hidden, s->embedding));
 	if (s->relative == ATTEND_RELATIVE_BUCKETS_STACK)
-		ATTEND_TRY(table(b, &out->relative_bias, &place, ATTEND_ROLE_RELATIVE_BIAS, s->relative_buckets, s->heads, false));
-	if (s->relative == ATTEND_RELATIVE_XLNET) ATTEND_TRY(vector(b, &network->xlnet_mask_emb, &place, ATTEND_ROLE_XLNET_MASK_EMB, s->hidden));
+		ATTEND_TRY(
+			table(b, &out->relative_bias, &place, ATTEND_ROLE_RELATIVE_BIAS, s->relative_buckets, s->heads, false));
+	if (s->relative == ATTEND_RELATIVE_XLNET)
+		ATTEND_TRY(vector(b, &network->xlnet_mask_emb, &place, ATTEND_ROLE_XLNET_MASK_EMB, s->hidden));
 
 	out->blocks = calloc(s->groups * s->inner_layers, sizeof *out->blocks);
 	if (out->blocks == NULL) return attend_fail_memory(s->groups * s->inner_layers * sizeof *out->blocks, "blocks");
@@ -254,15 +275,19 @@ attend_status attend_binder_pooler(attend_binder *b, bool wanted)
 {
 	attend_arch *arch = &b->network->arch;
 	const int stack = arch->has_decoder ? 1 : 0;
-	const attend_place place = {stack, -1, b->config->model[stack], &b->config->values[stack], b->config->prefix[stack], false};
+	const attend_place place = {stack, -1, b->config->model[stack], &b->config->values[stack], b->config->prefix[stack],
+	                            false};
 	attend_want want;
-	if (arch->pooler.dense == 0 || !want_of(&want, &place, ATTEND_ROLE_POOLER_W, arch->pooler.dense, arch->pooler.dense, NULL)) return ATTEND_OK;
+	if (arch->pooler.dense == 0 ||
+	    !want_of(&want, &place, ATTEND_ROLE_POOLER_W, arch->pooler.dense, arch->pooler.dense, NULL))
+		return ATTEND_OK;
 	/* a body without its pooler is common (MLM files): then there is none, unless a head reads it */
 	if (!wanted && attend_binder_find(b, &place, want.pattern, want.suffix) == ATTEND_NO_TENSOR) {
 		arch->pooler.dense = 0;
 		return ATTEND_OK;
 	}
-	ATTEND_TRY(part(b, &b->network->pooler.dense, &place, ATTEND_ROLE_POOLER_W, arch->pooler.dense, arch->pooler.dense));
+	ATTEND_TRY(
+		part(b, &b->network->pooler.dense, &place, ATTEND_ROLE_POOLER_W, arch->pooler.dense, arch->pooler.dense));
 	b->network->pooler.present = b->network->pooler.dense.out != 0;
 	if (!b->network->pooler.present) arch->pooler.dense = 0;
 	return ATTEND_OK;

@@ -29,8 +29,10 @@ static bool cache_folder(attend_buffer *out)
 	const char *value;
 	if ((value = getenv("HF_HUB_CACHE")) != NULL && *value != 0) attend_buffer_text(out, value);
 	else if ((value = getenv("HF_HOME")) != NULL && *value != 0) attend_buffer_printf(out, "%s/hub", value);
-	else if ((value = getenv("XDG_CACHE_HOME")) != NULL && *value != 0) attend_buffer_printf(out, "%s/huggingface/hub", value);
-	else if ((value = getenv("HOME")) != NULL && *value != 0) attend_buffer_printf(out, "%s/.cache/huggingface/hub", value);
+	else if ((value = getenv("XDG_CACHE_HOME")) != NULL && *value != 0)
+		attend_buffer_printf(out, "%s/huggingface/hub", value);
+	else if ((value = getenv("HOME")) != NULL && *value != 0)
+		attend_buffer_printf(out, "%s/.cache/huggingface/hub", value);
 	else return false;
 	return true;
 }
@@ -66,8 +68,10 @@ attend_status attend_checkpoint_locate(char **out, const char *name)
 	}
 	if (status == ATTEND_OK) status = attend_buffer_status(&path);
 	if (status == ATTEND_OK && !found) {
-		if (attend_file_exists(name)) attend_fail(ATTEND_ERR_NOTFOUND, "%s: expected a model folder, found a file", name);
-		else if (path.size > 0) attend_fail(ATTEND_ERR_NOTFOUND, "%s: no such folder, and not in the hub's cache (%s)", name, path.data);
+		if (attend_file_exists(name))
+			attend_fail(ATTEND_ERR_NOTFOUND, "%s: expected a model folder, found a file", name);
+		else if (path.size > 0)
+			attend_fail(ATTEND_ERR_NOTFOUND, "%s: no such folder, and not in the hub's cache (%s)", name, path.data);
 		else attend_fail(ATTEND_ERR_NOTFOUND, "%s: no such folder", name);
 		status = ATTEND_ERR_NOTFOUND;
 	}
@@ -84,7 +88,8 @@ static attend_status load(attend_checkpoint *c, const char *name, const attend_b
 	ATTEND_TRY(attend_checkpoint_locate(&c->dir, name));
 	ATTEND_TRY(attend_path_join(&path, c->dir, "config.json"));
 	attend_status status = ATTEND_OK;
-	if (!attend_file_exists(path)) status = attend_fail(ATTEND_ERR_NOTFOUND, "%s: no config.json in this folder", c->dir);
+	if (!attend_file_exists(path))
+		status = attend_fail(ATTEND_ERR_NOTFOUND, "%s: no config.json in this folder", c->dir);
 	if (status == ATTEND_OK) status = attend_config_read(&c->config, path);
 	free(path);
 	ATTEND_TRY(status);

@@ -5,8 +5,8 @@
 #include "loaders/bind.h"
 
 typedef struct attend_checkpoint {
-	char *dir;             /* the folder, after looking in the hub's cache */
-	attend_config config;  /* config.arch is empty: the architecture is network.arch */
+	char *dir;            /* the folder, after looking in the hub's cache */
+	attend_config config; /* config.arch is empty: the architecture is network.arch */
 	attend_network network;
 	attend_weights *weights;
 	attend_bind_report report;
@@ -25,13 +25,14 @@ attend_status attend_checkpoint_locate(char **out, const char *name);
 typedef struct attend_save_options {
 	const char *architecture; /* class name for architectures[0]; NULL: that of the head below, or as it was */
 	bool has_head;
-	attend_head_kind head;    /* only this head's tensors are saved beside the base; else every bound tensor */
-	bool keep_dtype;          /* as in the source file; else F32 */
+	attend_head_kind head; /* only this head's tensors are saved beside the base; else every bound tensor */
+	bool keep_dtype;       /* as in the source file; else F32 */
 } attend_save_options;
 
 /* Write `dir` (made if absent): config.json (labels, problem type, class), model.safetensors under the tensors' own names (the
  * trained f32 values where there are any), and every tokenizer and generation file of the source folder as it is. Each file
  * appears whole or not at all; model.safetensors comes last. */
-attend_status attend_checkpoint_save(const attend_checkpoint *checkpoint, const char *dir, const attend_save_options *options);
+attend_status attend_checkpoint_save(const attend_checkpoint *checkpoint, const char *dir,
+                                     const attend_save_options *options);
 
 #endif

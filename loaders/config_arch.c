@@ -17,8 +17,8 @@ static bool flag_of(const attend_key_values *v, attend_key key)
 }
 
 /* `json` is for messages only. stack 0 encoder, 1 decoder. */
-static attend_status fill_stack(attend_stack_arch *s, const attend_family *model, const attend_key_values *v, int stack, bool cross,
-                                const attend_json *json)
+static attend_status fill_stack(attend_stack_arch *s, const attend_family *model, const attend_key_values *v, int stack,
+                                bool cross, const attend_json *json)
 {
 	*s = model->stack;
 	const bool two = model->shape == ATTEND_SHAPE_ENCODER_DECODER;
@@ -32,16 +32,18 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 	s->vocab = size_of(v, second ? ATTEND_KEY_DECODER_VOCAB : ATTEND_KEY_VOCAB);
 	if (s->head_dim == 0) {
 		if (s->hidden % s->heads != 0)
-			return attend_json_fail(json, "the hidden size %zu is not divisible by %zu attention heads", s->hidden, s->heads);
+			return attend_json_fail(json, "the hidden size %zu is not divisible by %zu attention heads", s->hidden,
+			                        s->heads);
 		s->head_dim = s->hidden / s->heads;
 	}
 	if (s->relative == ATTEND_RELATIVE_XLNET && s->heads * s->head_dim != s->hidden)
-		return attend_json_fail(json, "expected d_head %zu (d_model %zu / n_head %zu), found %zu", s->hidden / s->heads, s->hidden,
-		                        s->heads, s->head_dim);
+		return attend_json_fail(json, "expected d_head %zu (d_model %zu / n_head %zu), found %zu", s->hidden / s->heads,
+		                        s->hidden, s->heads, s->head_dim);
 	s->inner_layers = size_of(v, ATTEND_KEY_INNER_LAYERS);
 	s->groups = two ? s->layers : size_of(v, ATTEND_KEY_GROUPS);
 	if (s->groups > s->layers || s->groups * s->inner_layers > ATTEND_MAX_LAYERS)
-		return attend_json_fail(json, "%zu groups of %zu layers do not go together with %zu layers", s->groups, s->inner_layers, s->layers);
+		return attend_json_fail(json, "%zu groups of %zu layers do not go together with %zu layers", s->groups,
+		                        s->inner_layers, s->layers);
 
 	const double pad = model->pad_is_one ? 1 : v->number[ATTEND_KEY_PAD];
 	s->pad_id = (int32_t)pad;
@@ -67,8 +69,8 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 		/* the logarithm of the bucket rule needs max_distance above the exact buckets */
 		const size_t exact = s->relative_buckets / (s->relative_bidirectional ? 4 : 2);
 		if (exact == 0 || s->relative_max_distance <= exact)
-			return attend_json_fail(json, "%zu buckets and a maximum distance of %zu do not go together", s->relative_buckets,
-			                        s->relative_max_distance);
+			return attend_json_fail(json, "%zu buckets and a maximum distance of %zu do not go together",
+			                        s->relative_buckets, s->relative_max_distance);
 	}
 	s->clamp_len = (int64_t)v->number[ATTEND_KEY_CLAMP_LEN];
 	s->activation = (attend_activation)v->number[ATTEND_KEY_ACTIVATION];
@@ -77,17 +79,20 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 	s->dropout_hidden = (float)v->number[ATTEND_KEY_DROPOUT_HIDDEN];
 	s->dropout_attention = (float)v->number[ATTEND_KEY_DROPOUT_ATTENTION];
 	s->dropout_activation = (float)v->number[ATTEND_KEY_DROPOUT_ACTIVATION];
+	s->dropout_final = (float)v->number[ATTEND_KEY_DROPOUT_FINAL];
 	return ATTEND_OK;
 }
 
-static void fill_head(attend_head_arch *out, const attend_family_head *h, const attend_stack_arch *s, const attend_key_values *v,
-                      size_t labels)
+static void fill_head(attend_head_arch *out, const attend_family_head *h, const attend_stack_arch *s,
+                      const attend_key_values *v, size_t labels)
 {
 	*out = (attend_head_arch){.kind = h->kind, .pooling = h->pooling, .after_pooler = h->after_pooler, .norm = h->norm};
 	if (h->pooling_by_config && flag_of(v, ATTEND_KEY_POOL_MEAN)) out->pooling = ATTEND_POOL_MEAN;
-	out->dense = h->dense_width == ATTEND_KEY_NONE ? 0 : h->dense_width == ATTEND_KEY_EMBEDDING ? s->embedding : s->hidden;
+	out->dense = h->dense_width == ATTEND_KEY_NONE        ? 0
+	             : h->dense_width == ATTEND_KEY_EMBEDDING ? s->embedding
+	                                                      : s->hidden;
 	out->activation =
-	    h->activation_key == ATTEND_KEY_NONE ? h->activation : (attend_activation)v->number[h->activation_key];
+		h->activation_key == ATTEND_KEY_NONE ? h->activation : (attend_activation)v->number[h->activation_key];
 	out->norm_eps = h->norm_eps != 0 ? h->norm_eps : s->norm_eps;
 	switch (h->outputs) {
 	case ATTEND_OUTPUTS_LABELS: out->outputs = labels; break;
@@ -113,17 +118,30 @@ static bool has_role(const attend_family *model, attend_role role)
 	return false;
 }
 
+/* Of an encoder-decoder family: does the head belong to what is there of the two stacks? */
+static bool head_belongs(const attend_config *config, const attend_family_head *h)
+{
+	const attend_arch *arch = &config->arch;
+	if (config->family->shape == ATTEND_SHAPE_COMPOSITE) return h->kind == ATTEND_HEAD_LM; /* as its seq2seq head */
+	if (config->family->shape != ATTEND_SHAPE_ENCODER_DECODER) return true;
+	if (!arch->has_decoder) return h->on_encoder;
+	return arch->has_encoder ? h->kind != ATTEND_HEAD_LM : h->kind == ATTEND_HEAD_LM;
+}
+
 static void fill_heads(attend_config *config)
 {
 	attend_arch *arch = &config->arch;
 	const int reads = arch->has_decoder ? 1 : 0;
 	const attend_family *model = config->model[reads];
 	const bool composite = config->family->shape == ATTEND_SHAPE_COMPOSITE;
-	for (const attend_family_head *h = model->heads; h->kind != ATTEND_HEAD_BASE && arch->head_count < ATTEND_MAX_HEADS; h++) {
-		/* a composite's one head is its decoder's language model, without the shift */
-		if (composite && h->kind != ATTEND_HEAD_LM) continue;
+	for (const attend_family_head *h = model->heads; h->kind != ATTEND_HEAD_BASE && arch->head_count < ATTEND_MAX_HEADS;
+	     h++) {
+		if (!head_belongs(config, h)) continue;
 		attend_head_arch *out = &arch->heads[arch->head_count++];
-		fill_head(out, h, reads == 1 ? &arch->decoder : &arch->encoder, &config->values[reads], config->label_count);
+		const bool on_encoder = reads == 1 && h->on_encoder && arch->has_encoder;
+		fill_head(out, h, reads == 1 && !on_encoder ? &arch->decoder : &arch->encoder, &config->values[reads],
+		          config->label_count);
+		out->on_encoder = on_encoder;
 		if (composite) {
 			out->kind = ATTEND_HEAD_SEQ2SEQ;
 			out->shift_labels = false;
@@ -131,8 +149,11 @@ static void fill_heads(attend_config *config)
 	}
 	if (composite || !has_role(model, ATTEND_ROLE_POOLER_W)) return;
 	const attend_stack_arch *s = reads == 1 ? &arch->decoder : &arch->encoder;
-	arch->pooler = (attend_head_arch){
-	    .kind = ATTEND_HEAD_BASE, .pooling = ATTEND_POOL_FIRST, .dense = s->hidden, .activation = ATTEND_ACT_TANH, .scale = 1};
+	arch->pooler = (attend_head_arch){.kind = ATTEND_HEAD_BASE,
+	                                  .pooling = ATTEND_POOL_FIRST,
+	                                  .dense = s->hidden,
+	                                  .activation = ATTEND_ACT_TANH,
+	                                  .scale = 1};
 }
 
 static const attend_family_class *find_class(const attend_config *config)
@@ -176,7 +197,8 @@ static attend_status refuse(const attend_json *json)
 		const char *text = "";
 		ATTEND_TRY(attend_json_as_string(&text, NULL, type));
 		if (strcmp(text, "absolute") != 0) {
-			attend_json_fail(type, "expected \"absolute\", found \"%s\": relative_key positions are not supported", text);
+			attend_json_fail(type, "expected \"absolute\", found \"%s\": relative_key positions are not supported",
+			                 text);
 			return ATTEND_ERR_UNSUPPORTED;
 		}
 	}
@@ -204,11 +226,14 @@ attend_status attend_config_arch(attend_config *config, const attend_json *const
 		const attend_key_values *v = &config->values[i];
 		ATTEND_TRY(refuse(json[i]));
 		const bool both = arch->has_encoder && arch->has_decoder;
-		const bool cross = i == 1 && (both || (family->shape != ATTEND_SHAPE_ENCODER_DECODER && flag_of(v, ATTEND_KEY_CROSS_ATTENTION)));
+		const bool cross =
+			i == 1 &&
+			(both || (family->shape != ATTEND_SHAPE_ENCODER_DECODER && flag_of(v, ATTEND_KEY_CROSS_ATTENTION)));
 		attend_stack_arch *s = i == 0 ? &arch->encoder : &arch->decoder;
 		ATTEND_TRY(fill_stack(s, config->model[i], v, i, cross, json[i]));
 		if (cross && !both) {
-			attend_json_fail(json[i], "cross-attention without an encoder: the folder is one half of an encoder-decoder");
+			attend_json_fail(json[i],
+			                 "cross-attention without an encoder: the folder is one half of an encoder-decoder");
 			return ATTEND_ERR_UNSUPPORTED;
 		}
 		layers += s->layers;
@@ -228,8 +253,8 @@ attend_status attend_config_arch(attend_config *config, const attend_json *const
 	const bool both = arch->has_encoder && arch->has_decoder;
 	arch->shared_embedding = both && !composite && flag_of(v, ATTEND_KEY_SHARE_EMBEDDING);
 	if (arch->shared_embedding && arch->encoder.vocab != arch->decoder.vocab)
-		return attend_json_fail(json[1], "encoder and decoder share their embedding, but have %zu and %zu tokens", arch->encoder.vocab,
-		                        arch->decoder.vocab);
+		return attend_json_fail(json[1], "encoder and decoder share their embedding, but have %zu and %zu tokens",
+		                        arch->encoder.vocab, arch->decoder.vocab);
 	arch->tie_word_embeddings = flag_of(v, ATTEND_KEY_TIE);
 	arch->bridge = composite && arch->encoder.hidden != arch->decoder.hidden;
 	if (both && !composite && arch->encoder.hidden != arch->decoder.hidden)

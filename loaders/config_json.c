@@ -70,7 +70,8 @@ static attend_status read_label_row(label_row *row, const attend_json *item)
 	const char *key = attend_json_key(item, &size);
 	char *end;
 	row->id = strtoll(key, &end, 10);
-	if (size == 0 || end != key + size || row->id < 0) return attend_json_fail(item, "expected a number >= 0 as the key, found \"%s\"", key);
+	if (size == 0 || end != key + size || row->id < 0)
+		return attend_json_fail(item, "expected a number >= 0 as the key, found \"%s\"", key);
 	row->value = item;
 	if (attend_json_type(item) == ATTEND_JSON_NUMBER) { /* labels that are numbers: as they are written */
 		row->name = NULL;
@@ -93,7 +94,8 @@ static attend_status read_id2label(attend_config *config, const attend_json *map
 	}
 	attend_status status = ATTEND_OK;
 	size_t n = 0;
-	for (const attend_json *item = attend_json_first(map); item != NULL && status == ATTEND_OK; item = attend_json_next(item))
+	for (const attend_json *item = attend_json_first(map); item != NULL && status == ATTEND_OK;
+	     item = attend_json_next(item))
 		status = read_label_row(&rows[n++], item);
 	if (status == ATTEND_OK) qsort(rows, n, sizeof *rows, by_id);
 	for (size_t i = 0; i < n && status == ATTEND_OK; i++) {
@@ -166,8 +168,9 @@ static attend_status read_problem(attend_config *config, const attend_json *json
 			config->problem = problems[i].problem;
 			return ATTEND_OK;
 		}
-	return attend_json_fail(attend_json_get(json, "problem_type"),
-	                        "expected regression, single_label_classification or multi_label_classification, found \"%s\"", text);
+	return attend_json_fail(
+		attend_json_get(json, "problem_type"),
+		"expected regression, single_label_classification or multi_label_classification, found \"%s\"", text);
 }
 
 static attend_status read_architecture(attend_config *config, const attend_json *json)
@@ -190,7 +193,8 @@ static attend_status read_eos(attend_config *config, const attend_json *json)
 	if (value != NULL && attend_json_type(value) == ATTEND_JSON_ARRAY) {
 		for (const attend_json *item = attend_json_first(value); item != NULL; item = attend_json_next(item)) {
 			ATTEND_TRY(attend_json_as_int(&id, item, 0, INT32_MAX));
-			if (config->eos_count == ATTEND_MAX_EOS) return attend_json_fail(value, "more than %d end tokens", ATTEND_MAX_EOS);
+			if (config->eos_count == ATTEND_MAX_EOS)
+				return attend_json_fail(value, "more than %d end tokens", ATTEND_MAX_EOS);
 			config->eos[config->eos_count++] = (int32_t)id;
 		}
 		return ATTEND_OK;
@@ -249,7 +253,8 @@ static attend_status read_halves(attend_config *config, const attend_json *halve
 		ATTEND_TRY(read_model(&config->model[i], halves[i]));
 		const attend_family_shape shape = config->model[i]->shape;
 		if (shape != ATTEND_SHAPE_COLUMN && !(i == 1 && shape == ATTEND_SHAPE_DECODER)) {
-			attend_json_fail(halves[i], "\"%s\" as the %s of an encoder-decoder is not supported", config->model[i]->model_type, names[i]);
+			attend_json_fail(halves[i], "\"%s\" as the %s of an encoder-decoder is not supported",
+			                 config->model[i]->model_type, names[i]);
 			return ATTEND_ERR_UNSUPPORTED;
 		}
 		config->prefix[i] = prefixes[i];

@@ -20,23 +20,23 @@ typedef struct attend_config {
 	/* model[i], values[i], prefix[i]: of stack i (0 encoder, 1 decoder). The same table twice but for EncoderDecoderModel. */
 	const attend_family *model[2];
 	attend_key_values values[2];
-	const char *prefix[2];          /* "" , or "encoder." and "decoder." */
-	const attend_family *family;     /* table of the outer model_type */
-	bool tie_stacks;                /* tie_encoder_decoder */
+	const char *prefix[2];       /* "" , or "encoder." and "decoder." */
+	const attend_family *family; /* table of the outer model_type */
+	bool tie_stacks;             /* tie_encoder_decoder */
 	char *model_type;
-	char *architecture;             /* architectures[0]; NULL: none */
-	bool architecture_known;        /* ... and it is in the family's list */
-	char **labels;                  /* [label_count] by id */
+	char *architecture;      /* architectures[0]; NULL: none */
+	bool architecture_known; /* ... and it is in the family's list */
+	char **labels;           /* [label_count] by id */
 	size_t label_count;
-	bool labels_named;              /* id2label is in the file and is not LABEL_0, LABEL_1 ... */
-	attend_problem problem;         /* problem_type; AUTO: null */
+	bool labels_named;      /* id2label is in the file and is not LABEL_0, LABEL_1 ... */
+	attend_problem problem; /* problem_type; AUTO: null */
 	int32_t eos[ATTEND_MAX_EOS];
 	size_t eos_count;
-	int32_t sep_id, cls_id;         /* -1: none; others are in arch */
-	double init_range;              /* standard deviation of new weights */
-	char *dtype;                    /* "float32", or NULL */
-	char *tokenizer_class;          /* or NULL */
-	attend_json *json;              /* the whole document: generation keys of old files, task_specific_params ... */
+	int32_t sep_id, cls_id; /* -1: none; others are in arch */
+	double init_range;      /* standard deviation of new weights */
+	char *dtype;            /* "float32", or NULL */
+	char *tokenizer_class;  /* or NULL */
+	attend_json *json;      /* the whole document: generation keys of old files, task_specific_params ... */
 } attend_config;
 
 /* Read and check. NOTFOUND: no file. FORMAT: not JSON, or a value that cannot be ("config.json: $.key: expected ..., found ...").

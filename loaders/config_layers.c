@@ -23,8 +23,8 @@ static void set_window(attend_layer_arch *layer, bool local, size_t left, size_t
 }
 
 /* One kind for each layer, neither more nor fewer. */
-static attend_status read_list(attend_layer_arch *layer, size_t layers, const attend_json *list, const char *global_name,
-                               const char *local_name, size_t left, size_t right)
+static attend_status read_list(attend_layer_arch *layer, size_t layers, const attend_json *list,
+                               const char *global_name, const char *local_name, size_t left, size_t right)
 {
 	if (attend_json_type(list) != ATTEND_JSON_ARRAY || attend_json_count(list) != layers)
 		return attend_json_fail(list, "expected an array of %zu layer types", layers);
@@ -41,7 +41,8 @@ static attend_status read_list(attend_layer_arch *layer, size_t layers, const at
 static attend_status expand_types(attend_layer_arch *layer, size_t layers, const attend_json *types, size_t left)
 {
 	size_t at = 0;
-	if (attend_json_type(types) != ATTEND_JSON_ARRAY) return attend_json_fail(types, "expected an array of [pattern, times]");
+	if (attend_json_type(types) != ATTEND_JSON_ARRAY)
+		return attend_json_fail(types, "expected an array of [pattern, times]");
 	for (const attend_json *group = attend_json_first(types); group != NULL; group = attend_json_next(group)) {
 		const attend_json *pattern = attend_json_type(group) == ATTEND_JSON_ARRAY ? attend_json_first(group) : NULL;
 		const attend_json *times = pattern != NULL ? attend_json_next(pattern) : NULL;
@@ -70,7 +71,8 @@ static attend_status gpt_neo(attend_layer_arch *layer, const attend_stack_arch *
 	if (list != NULL && attend_json_type(list) != ATTEND_JSON_NULL)
 		return read_list(layer, stack->layers, list, "global", "local", left, 0);
 	list = attend_json_get(object, "attention_types");
-	if (list != NULL && attend_json_type(list) != ATTEND_JSON_NULL) return expand_types(layer, stack->layers, list, left);
+	if (list != NULL && attend_json_type(list) != ATTEND_JSON_NULL)
+		return expand_types(layer, stack->layers, list, left);
 	for (size_t i = 0; i < stack->layers; i++) set_window(&layer[i], i % 2 == 1, left, 0);
 	return ATTEND_OK;
 }
@@ -87,12 +89,13 @@ static attend_status read_theta(double *theta, const attend_json *object, const 
 		return ATTEND_ERR_UNSUPPORTED;
 	}
 	ATTEND_TRY(attend_json_get_double(theta, rope, "rope_theta"));
-	if (!(*theta >= 1 && *theta <= 1e12)) return attend_json_fail(rope, "expected a rope_theta in 1 .. 1e12, found %g", *theta);
+	if (!(*theta >= 1 && *theta <= 1e12))
+		return attend_json_fail(rope, "expected a rope_theta in 1 .. 1e12, found %g", *theta);
 	return ATTEND_OK;
 }
 
-static attend_status modernbert(attend_layer_arch *layer, const attend_stack_arch *stack, const attend_key_values *values,
-                                const attend_json *object)
+static attend_status modernbert(attend_layer_arch *layer, const attend_stack_arch *stack,
+                                const attend_key_values *values, const attend_json *object)
 {
 	const size_t half = (size_t)values->number[ATTEND_KEY_WINDOW] / 2;
 	const size_t every = (size_t)values->number[ATTEND_KEY_FULL_EVERY];

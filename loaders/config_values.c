@@ -6,30 +6,30 @@
 
 /* Lines that every model has behind its own: the common keys, and what counts where a model has no such key. */
 static const attend_family_key common[] = {
-    {.key = ATTEND_KEY_DECODER_VOCAB, .otherwise = ATTEND_KEY_VOCAB, .times = 1},
-    {.key = ATTEND_KEY_EMBEDDING, .otherwise = ATTEND_KEY_HIDDEN, .times = 1},
-    {.key = ATTEND_KEY_DECODER_LAYERS, .otherwise = ATTEND_KEY_LAYERS, .times = 1},
-    {.key = ATTEND_KEY_DECODER_HEADS, .otherwise = ATTEND_KEY_HEADS, .times = 1},
-    {.key = ATTEND_KEY_DECODER_INTERMEDIATE, .otherwise = ATTEND_KEY_INTERMEDIATE, .times = 1},
-    {.key = ATTEND_KEY_GROUPS, .otherwise = ATTEND_KEY_LAYERS, .times = 1},
-    {.key = ATTEND_KEY_INNER_LAYERS, .value = 1},
-    {.key = ATTEND_KEY_LABELS, .names = "num_labels", .value = 2},
-    {.key = ATTEND_KEY_CLAMP_LEN, .value = -1},
-    {.key = ATTEND_KEY_SCALE_SCORES, .value = 1},
-    {.key = ATTEND_KEY_DROPOUT_QA, .otherwise = ATTEND_KEY_DROPOUT_HEAD, .times = 1},
-    {.key = ATTEND_KEY_DROPOUT_CHOICE, .otherwise = ATTEND_KEY_DROPOUT_HEAD, .times = 1},
-    {.key = ATTEND_KEY_IS_DECODER, .names = "is_decoder"},
-    {.key = ATTEND_KEY_CROSS_ATTENTION, .names = "add_cross_attention"},
-    {.key = ATTEND_KEY_ENCODER_DECODER, .names = "is_encoder_decoder"},
-    {.key = ATTEND_KEY_TIE, .names = "tie_word_embeddings", .value = 1},
-    {.key = ATTEND_KEY_TIE_STACKS, .names = "tie_encoder_decoder"},
-    {.key = ATTEND_KEY_PAD, .names = "pad_token_id", .value = -1},
-    {.key = ATTEND_KEY_BOS, .names = "bos_token_id", .value = -1},
-    {.key = ATTEND_KEY_EOS, .names = "eos_token_id", .value = -1},
-    {.key = ATTEND_KEY_SEP, .names = "sep_token_id", .value = -1},
-    {.key = ATTEND_KEY_CLS, .names = "cls_token_id", .value = -1},
-    {.key = ATTEND_KEY_DECODER_START, .names = "decoder_start_token_id", .value = -1},
-    {.key = ATTEND_KEY_NONE},
+	{.key = ATTEND_KEY_DECODER_VOCAB, .otherwise = ATTEND_KEY_VOCAB, .times = 1},
+	{.key = ATTEND_KEY_EMBEDDING, .otherwise = ATTEND_KEY_HIDDEN, .times = 1},
+	{.key = ATTEND_KEY_DECODER_LAYERS, .otherwise = ATTEND_KEY_LAYERS, .times = 1},
+	{.key = ATTEND_KEY_DECODER_HEADS, .otherwise = ATTEND_KEY_HEADS, .times = 1},
+	{.key = ATTEND_KEY_DECODER_INTERMEDIATE, .otherwise = ATTEND_KEY_INTERMEDIATE, .times = 1},
+	{.key = ATTEND_KEY_GROUPS, .otherwise = ATTEND_KEY_LAYERS, .times = 1},
+	{.key = ATTEND_KEY_INNER_LAYERS, .value = 1},
+	{.key = ATTEND_KEY_LABELS, .names = "num_labels", .value = 2},
+	{.key = ATTEND_KEY_CLAMP_LEN, .value = -1},
+	{.key = ATTEND_KEY_SCALE_SCORES, .value = 1},
+	{.key = ATTEND_KEY_DROPOUT_QA, .otherwise = ATTEND_KEY_DROPOUT_HEAD, .times = 1},
+	{.key = ATTEND_KEY_DROPOUT_CHOICE, .otherwise = ATTEND_KEY_DROPOUT_HEAD, .times = 1},
+	{.key = ATTEND_KEY_IS_DECODER, .names = "is_decoder"},
+	{.key = ATTEND_KEY_CROSS_ATTENTION, .names = "add_cross_attention"},
+	{.key = ATTEND_KEY_ENCODER_DECODER, .names = "is_encoder_decoder"},
+	{.key = ATTEND_KEY_TIE, .names = "tie_word_embeddings", .value = 1},
+	{.key = ATTEND_KEY_TIE_STACKS, .names = "tie_encoder_decoder"},
+	{.key = ATTEND_KEY_PAD, .names = "pad_token_id", .value = -1},
+	{.key = ATTEND_KEY_BOS, .names = "bos_token_id", .value = -1},
+	{.key = ATTEND_KEY_EOS, .names = "eos_token_id", .value = -1},
+	{.key = ATTEND_KEY_SEP, .names = "sep_token_id", .value = -1},
+	{.key = ATTEND_KEY_CLS, .names = "cls_token_id", .value = -1},
+	{.key = ATTEND_KEY_DECODER_START, .names = "decoder_start_token_id", .value = -1},
+	{.key = ATTEND_KEY_NONE},
 };
 
 static const attend_family_key *line_in(const attend_family_key *lines, attend_key key)
@@ -54,29 +54,32 @@ typedef struct word {
 } word;
 
 static const word activations[] = {
-    {"gelu", ATTEND_ACT_GELU},
-    {"gelu_python", ATTEND_ACT_GELU},
-    {"gelu_new", ATTEND_ACT_GELU_NEW},
-    {"gelu_accurate", ATTEND_ACT_GELU_NEW},
-    {"gelu_pytorch_tanh", ATTEND_ACT_GELU_NEW},
-    {"gelu_python_tanh", ATTEND_ACT_GELU_NEW},
-    {"gelu_fast", ATTEND_ACT_GELU_FAST},
-    {"quick_gelu", ATTEND_ACT_QUICK_GELU},
-    {"gelu_10", ATTEND_ACT_GELU_10},
-    {"silu", ATTEND_ACT_SILU},
-    {"swish", ATTEND_ACT_SILU},
-    {"relu", ATTEND_ACT_RELU},
-    {"relu2", ATTEND_ACT_RELU2},
-    {"relu6", ATTEND_ACT_RELU6},
-    {"leaky_relu", ATTEND_ACT_LEAKY_RELU},
-    {"tanh", ATTEND_ACT_TANH},
-    {"sigmoid", ATTEND_ACT_SIGMOID},
-    {"linear", ATTEND_ACT_NONE},
-    {"mish", ATTEND_ACT_MISH},
-    {NULL, 0},
+	{"gelu", ATTEND_ACT_GELU},
+	{"gelu_python", ATTEND_ACT_GELU},
+	{"gelu_new", ATTEND_ACT_GELU_NEW},
+	{"gelu_accurate", ATTEND_ACT_GELU_NEW},
+	{"gelu_pytorch_tanh", ATTEND_ACT_GELU_NEW},
+	{"gelu_python_tanh", ATTEND_ACT_GELU_NEW},
+	{"gelu_fast", ATTEND_ACT_GELU_FAST},
+	{"quick_gelu", ATTEND_ACT_QUICK_GELU},
+	{"gelu_10", ATTEND_ACT_GELU_10},
+	{"silu", ATTEND_ACT_SILU},
+	{"swish", ATTEND_ACT_SILU},
+	{"relu", ATTEND_ACT_RELU},
+	{"relu2", ATTEND_ACT_RELU2},
+	{"relu6", ATTEND_ACT_RELU6},
+	{"leaky_relu", ATTEND_ACT_LEAKY_RELU},
+	{"tanh", ATTEND_ACT_TANH},
+	{"sigmoid", ATTEND_ACT_SIGMOID},
+	{"linear", ATTEND_ACT_NONE},
+	{"mish", ATTEND_ACT_MISH},
+	{NULL, 0},
 };
-static const word activations_gpt1[] = {
-    {"relu", ATTEND_ACT_RELU}, {"silu", ATTEND_ACT_SILU}, {"swish", ATTEND_ACT_SILU}, {"gelu", ATTEND_ACT_GELU_NEW}, {NULL, 0}};
+static const word activations_gpt1[] = {{"relu", ATTEND_ACT_RELU},
+                                        {"silu", ATTEND_ACT_SILU},
+                                        {"swish", ATTEND_ACT_SILU},
+                                        {"gelu", ATTEND_ACT_GELU_NEW},
+                                        {NULL, 0}};
 static const word directions[] = {{"bi", 0}, {"uni", 1}, {NULL, 0}};
 static const word poolings[] = {{"cls", 0}, {"mean", 1}, {NULL, 0}};
 
@@ -157,7 +160,8 @@ static attend_status read_real(double *out, const attend_json *value, double min
 {
 	double number;
 	ATTEND_TRY(attend_json_as_double(&number, value));
-	if (!(number >= min && number <= max)) return attend_json_fail(value, "expected a number in %g .. %g, found %g", min, max, number);
+	if (!(number >= min && number <= max))
+		return attend_json_fail(value, "expected a number in %g .. %g, found %g", min, max, number);
 	*out = number;
 	return ATTEND_OK;
 }
@@ -198,6 +202,7 @@ static attend_status read_value(attend_key_values *out, attend_key key, const at
 	case ATTEND_KEY_DROPOUT_HIDDEN:
 	case ATTEND_KEY_DROPOUT_ATTENTION:
 	case ATTEND_KEY_DROPOUT_ACTIVATION:
+	case ATTEND_KEY_DROPOUT_FINAL:
 	case ATTEND_KEY_DROPOUT_HEAD:
 	case ATTEND_KEY_DROPOUT_QA:
 	case ATTEND_KEY_DROPOUT_CHOICE: return read_real(number, value, 0, 1);

@@ -48,7 +48,8 @@ static attend_status read_entry(entry *out, const attend_json *value)
 {
 	const attend_json *dtype = NULL, *shape = NULL, *offsets = NULL;
 	if (attend_json_type(value) != ATTEND_JSON_OBJECT)
-		return attend_json_fail(value, "expected an object {dtype, shape, data_offsets}, found %s", attend_json_type_name(value));
+		return attend_json_fail(value, "expected an object {dtype, shape, data_offsets}, found %s",
+		                        attend_json_type_name(value));
 	for (const attend_json *field = attend_json_first(value); field != NULL; field = attend_json_next(field)) {
 		const char *key = attend_json_key(field, NULL);
 		const attend_json **slot = strcmp(key, "dtype") == 0          ? &dtype
@@ -60,7 +61,10 @@ static attend_status read_entry(entry *out, const attend_json *value)
 		*slot = field;
 	}
 	if (dtype == NULL || shape == NULL || offsets == NULL)
-		return attend_json_fail(value, "%s is missing", dtype == NULL ? "dtype" : shape == NULL ? "shape" : "data_offsets");
+		return attend_json_fail(value, "%s is missing",
+		                        dtype == NULL   ? "dtype"
+		                        : shape == NULL ? "shape"
+		                                        : "data_offsets");
 	const char *text;
 	ATTEND_TRY(attend_json_as_string(&text, NULL, dtype));
 	if (attend_dtype_parse(&out->tensor.dtype, text) != ATTEND_OK)
@@ -98,8 +102,8 @@ static attend_status read_metadata(attend_safetensors *file, const attend_json *
 		size_t size, key_size;
 		ATTEND_TRY(attend_json_as_string(&text, &size, item));
 		key = attend_json_key(item, &key_size);
-		ATTEND_TRY(attend_grow(&file->metadata, &file->metadata_capacity, file->metadata_count + 2, sizeof *file->metadata,
-		                       "safetensors metadata"));
+		ATTEND_TRY(attend_grow(&file->metadata, &file->metadata_capacity, file->metadata_count + 2,
+		                       sizeof *file->metadata, "safetensors metadata"));
 		char *k = copy_text(key, key_size), *v = copy_text(text, size);
 		if (k == NULL || v == NULL) {
 			free(k);
@@ -154,31 +158,35 @@ static attend_status check_places(const attend_safetensors *file, size_t data_si
 		char shape[128];
 		attend_tensor_describe(shape, sizeof shape, &e->tensor);
 		if (e->begin != previous || e->end < e->begin)
-			return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': expected data_offsets that begin at %zu, found [%zu, %zu] (%s)",
-			                   e->name, previous, e->begin, e->end,
-			                   e->end < e->begin      ? "end before begin"
+			return attend_fail(ATTEND_ERR_FORMAT,
+			                   "tensor '%s': expected data_offsets that begin at %zu, found [%zu, %zu] (%s)", e->name,
+			                   previous, e->begin, e->end,
+			                   e->end < e->begin     ? "end before begin"
 			                   : e->begin < previous ? "tensors overlap"
-			                                          : "there is a hole");
+			                                         : "there is a hole");
 		size_t count, bits;
 		if (!attend_tensor_numel(&count, &e->tensor) ||
 		    __builtin_mul_overflow(count, (size_t)attend_dtype_bits(e->tensor.dtype), &bits))
-			return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': %s: the product of the shape overflows", e->name, shape);
+			return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': %s: the product of the shape overflows", e->name,
+			                   shape);
 		if (bits % 8 != 0)
 			return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': %s: not a whole number of bytes", e->name, shape);
 		if (e->end - e->begin != bits / 8)
-			return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': %s: expected %zu bytes, found data_offsets [%zu, %zu] of %zu bytes",
+			return attend_fail(ATTEND_ERR_FORMAT,
+			                   "tensor '%s': %s: expected %zu bytes, found data_offsets [%zu, %zu] of %zu bytes",
 			                   e->name, shape, bits / 8, e->begin, e->end, e->end - e->begin);
 		previous = e->end;
 	}
 	if (previous != data_size)
-		return attend_fail(ATTEND_ERR_FORMAT, "expected %zu bytes of tensors by the header, found %zu (%s)", previous, data_size,
-		                   previous > data_size ? "the file is cut short" : "there are trailing bytes");
+		return attend_fail(ATTEND_ERR_FORMAT, "expected %zu bytes of tensors by the header, found %zu (%s)", previous,
+		                   data_size, previous > data_size ? "the file is cut short" : "there are trailing bytes");
 	return ATTEND_OK;
 }
 
 static attend_status index_names(attend_safetensors *file)
 {
-	if (file->count > INT32_MAX) return attend_fail(ATTEND_ERR_UNSUPPORTED, "%zu tensors are more than attend reads", file->count);
+	if (file->count > INT32_MAX)
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%zu tensors are more than attend reads", file->count);
 	ATTEND_TRY(attend_map_new(&file->names, file->count));
 	for (size_t i = 0; i < file->count; i++) {
 		const char *name = file->entries[i].name;
@@ -191,13 +199,15 @@ static attend_status index_names(attend_safetensors *file)
 
 static attend_status read_bytes(attend_safetensors *file, const unsigned char *bytes, size_t size)
 {
-	if (size < 8) return attend_fail(ATTEND_ERR_FORMAT, "expected at least 8 bytes, found %zu: not a safetensors file", size);
+	if (size < 8)
+		return attend_fail(ATTEND_ERR_FORMAT, "expected at least 8 bytes, found %zu: not a safetensors file", size);
 	const uint64_t header = read_u64(bytes);
 	if (header > MAX_HEADER)
 		return attend_fail(ATTEND_ERR_FORMAT, "the header says that it has %llu bytes, at most %d are allowed",
 		                   (unsigned long long)header, MAX_HEADER);
 	if (header > size - 8)
-		return attend_fail(ATTEND_ERR_FORMAT, "the header says that it has %llu bytes, but only %zu follow (the file is cut short)",
+		return attend_fail(ATTEND_ERR_FORMAT,
+		                   "the header says that it has %llu bytes, but only %zu follow (the file is cut short)",
 		                   (unsigned long long)header, size - 8);
 	attend_json *json;
 	ATTEND_TRY(attend_json_parse(&json, (const char *)bytes + 8, (size_t)header, "header"));
@@ -207,11 +217,13 @@ static attend_status read_bytes(attend_safetensors *file, const unsigned char *b
 	if (file->count > 1) qsort(file->entries, file->count, sizeof *file->entries, by_place);
 	ATTEND_TRY(index_names(file));
 	ATTEND_TRY(check_places(file, size - 8 - (size_t)header));
-	for (size_t i = 0; i < file->count; i++) file->entries[i].tensor.data = bytes + 8 + (size_t)header + file->entries[i].begin;
+	for (size_t i = 0; i < file->count; i++)
+		file->entries[i].tensor.data = bytes + 8 + (size_t)header + file->entries[i].begin;
 	return ATTEND_OK;
 }
 
-attend_status attend_safetensors_parse(attend_safetensors **out, const unsigned char *bytes, size_t size, const char *name)
+attend_status attend_safetensors_parse(attend_safetensors **out, const unsigned char *bytes, size_t size,
+                                       const char *name)
 {
 	attend_safetensors *file = calloc(1, sizeof *file);
 	if (file == NULL) return attend_fail_memory(sizeof *file, name);

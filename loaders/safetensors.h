@@ -15,7 +15,8 @@ typedef struct attend_safetensors attend_safetensors; /* immutable after opening
 attend_status attend_safetensors_open(attend_safetensors **out, const char *path);
 
 /* The same on bytes that the caller owns and keeps; `name` stands in front of messages. */
-attend_status attend_safetensors_parse(attend_safetensors **out, const unsigned char *bytes, size_t size, const char *name);
+attend_status attend_safetensors_parse(attend_safetensors **out, const unsigned char *bytes, size_t size,
+                                       const char *name);
 
 void attend_safetensors_free(attend_safetensors *file);
 

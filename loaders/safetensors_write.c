@@ -22,14 +22,15 @@ static attend_status check_item(const attend_safetensors_item *item, size_t *byt
 {
 	char shape[128];
 	const attend_dtype to = item->tensor.dtype;
-	if (strcmp(item->name, "__metadata__") == 0) return attend_fail(ATTEND_ERR_ARG, "'__metadata__' cannot name a tensor");
+	if (strcmp(item->name, "__metadata__") == 0)
+		return attend_fail(ATTEND_ERR_ARG, "'__metadata__' cannot name a tensor");
 	if (!attend_tensor_bytes(bytes, &item->tensor))
 		return attend_fail(ATTEND_ERR_ARG, "tensor '%s': %s is too large", item->name,
 		                   attend_tensor_describe(shape, sizeof shape, &item->tensor));
-	if (item->data_dtype != to && !(item->data_dtype == ATTEND_DTYPE_F32 && (to == ATTEND_DTYPE_F16 || to == ATTEND_DTYPE_BF16 ||
-	                                                                          to == ATTEND_DTYPE_F64)))
-		return attend_fail(ATTEND_ERR_ARG, "tensor '%s': cannot write %s as %s", item->name, attend_dtype_name(item->data_dtype),
-		                   attend_dtype_name(to));
+	if (item->data_dtype != to && !(item->data_dtype == ATTEND_DTYPE_F32 &&
+	                                (to == ATTEND_DTYPE_F16 || to == ATTEND_DTYPE_BF16 || to == ATTEND_DTYPE_F64)))
+		return attend_fail(ATTEND_ERR_ARG, "tensor '%s': cannot write %s as %s", item->name,
+		                   attend_dtype_name(item->data_dtype), attend_dtype_name(to));
 	return ATTEND_OK;
 }
 
@@ -40,7 +41,8 @@ static attend_status make_header(attend_buffer *header, const attend_safetensors
 	for (size_t i = 0; i < count; i++) {
 		size_t bytes;
 		ATTEND_TRY(check_item(items[i], &bytes));
-		if (i > 0 && items[i]->tensor.dtype == items[i - 1]->tensor.dtype && strcmp(items[i]->name, items[i - 1]->name) == 0)
+		if (i > 0 && items[i]->tensor.dtype == items[i - 1]->tensor.dtype &&
+		    strcmp(items[i]->name, items[i - 1]->name) == 0)
 			return attend_fail(ATTEND_ERR_ARG, "tensor '%s' is there twice", items[i]->name);
 		attend_buffer_text(header, ",");
 		attend_buffer_json_string(header, items[i]->name, strlen(items[i]->name));
@@ -48,7 +50,8 @@ static attend_status make_header(attend_buffer *header, const attend_safetensors
 		for (unsigned d = 0; d < items[i]->tensor.rank; d++)
 			attend_buffer_printf(header, "%s%zu", d == 0 ? "" : ",", items[i]->tensor.shape[d]);
 		attend_buffer_printf(header, "],\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
-		if (__builtin_add_overflow(offset, bytes, &offset)) return attend_fail(ATTEND_ERR_ARG, "tensors are too large in all");
+		if (__builtin_add_overflow(offset, bytes, &offset))
+			return attend_fail(ATTEND_ERR_ARG, "tensors are too large in all");
 	}
 	attend_buffer_text(header, "}");
 	while (header->size % 8 != 0 && !header->failed) attend_buffer_text(header, " ");
@@ -80,8 +83,8 @@ static attend_status write_converted(attend_writer *writer, const attend_safeten
 	return ATTEND_OK;
 }
 
-static attend_status write_all(attend_writer *writer, const attend_buffer *header, const attend_safetensors_item *const *items,
-                               size_t count)
+static attend_status write_all(attend_writer *writer, const attend_buffer *header,
+                               const attend_safetensors_item *const *items, size_t count)
 {
 	unsigned char size[8];
 	for (unsigned i = 0; i < 8; i++) size[i] = (unsigned char)((uint64_t)header->size >> (8 * i));

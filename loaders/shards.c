@@ -24,8 +24,8 @@ struct attend_weights {
 
 static attend_status add_shard(attend_weights *weights, char *path)
 {
-	const attend_status status =
-	    attend_grow(&weights->shards, &weights->capacity, weights->count + 1, sizeof *weights->shards, "list of shards");
+	const attend_status status = attend_grow(&weights->shards, &weights->capacity, weights->count + 1,
+	                                         sizeof *weights->shards, "list of shards");
 	if (status != ATTEND_OK) {
 		free(path);
 		return status;
@@ -41,8 +41,8 @@ static attend_status add_shard(attend_weights *weights, char *path)
 /* A file of the index's own folder. */
 static bool plain_name(const char *name, size_t size)
 {
-	return size > 0 && strlen(name) == size && strchr(name, '/') == NULL && strchr(name, '\\') == NULL && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
+	return size > 0 && strlen(name) == size && strchr(name, '/') == NULL && strchr(name, '\\') == NULL &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 /* Shard numbers by file name, in the order in which the index first names them. */
@@ -52,7 +52,8 @@ static attend_status open_shards(attend_weights *weights, attend_map *files, con
 		const char *name;
 		size_t size;
 		ATTEND_TRY(attend_json_as_string(&name, &size, item));
-		if (!plain_name(name, size)) return attend_json_fail(item, "expected a file name without a path, found \"%s\"", name);
+		if (!plain_name(name, size))
+			return attend_json_fail(item, "expected a file name without a path, found \"%s\"", name);
 		if (attend_map_find(files, name, size) >= 0) continue;
 		char *path;
 		ATTEND_TRY(attend_path_join(&path, dir, name));
@@ -81,10 +82,12 @@ static attend_status check_index(attend_weights *weights, const attend_map *file
 		if (!attend_safetensors_find(&at, s->file, name)) {
 			for (size_t k = 0; k < weights->count; k++)
 				if (attend_safetensors_find(&at, weights->shards[k].file, name))
-					return attend_json_fail(item, "tensor '%s' is not in '%s' but in '%s'", name, file, weights->shards[k].path);
+					return attend_json_fail(item, "tensor '%s' is not in '%s' but in '%s'", name, file,
+					                        weights->shards[k].path);
 			return attend_json_fail(item, "tensor '%s' is not in '%s'", name, file);
 		}
-		if (attend_map_find(weights->names, name, name_size) >= 0) return attend_json_fail(item, "the key is there twice");
+		if (attend_map_find(weights->names, name, name_size) >= 0)
+			return attend_json_fail(item, "the key is there twice");
 		ATTEND_TRY(attend_map_put(weights->names, name, name_size, (int32_t)(s->first + at)));
 	}
 	if (attend_map_size(weights->names) == weights->tensors) return ATTEND_OK;
@@ -108,8 +111,7 @@ static attend_status open_index(attend_weights *weights, const char *index, cons
 	attend_status status;
 	if (map == NULL || attend_json_type(map) != ATTEND_JSON_OBJECT)
 		status = attend_json_fail(map != NULL ? map : json, "expected an object 'weight_map' of file names");
-	else
-		status = attend_map_new(&files, 16);
+	else status = attend_map_new(&files, 16);
 	if (status == ATTEND_OK) status = open_shards(weights, files, map, dir);
 	if (status == ATTEND_OK) status = check_index(weights, files, map);
 	attend_map_free(files);
@@ -119,18 +121,21 @@ static attend_status open_index(attend_weights *weights, const char *index, cons
 
 static attend_status nothing_there(const char *dir)
 {
-	static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack",
-	                                     "model.ckpt.index", NULL};
+	static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
+	                                     "tf_model.h5",       "flax_model.msgpack",
+	                                     "model.ckpt.index",  NULL};
 	for (size_t i = 0; others[i] != NULL; i++) {
 		char *path;
 		ATTEND_TRY(attend_path_join(&path, dir, others[i]));
 		const bool there = attend_file_exists(path);
 		free(path);
 		if (there)
-			return attend_fail(ATTEND_ERR_NOTFOUND, "%s: expected model.safetensors, found only %s: convert it to safetensors first",
-			                   dir, others[i]);
+			return attend_fail(ATTEND_ERR_NOTFOUND,
+			                   "%s: expected model.safetensors, found only %s: convert it to safetensors first", dir,
+			                   others[i]);
 	}
-	return attend_fail(ATTEND_ERR_NOTFOUND, "%s: expected model.safetensors or model.safetensors.index.json, found neither", dir);
+	return attend_fail(ATTEND_ERR_NOTFOUND,
+	                   "%s: expected model.safetensors or model.safetensors.index.json, found neither", dir);
 }
 
 attend_status attend_weights_open(attend_weights **out, const char *dir)
@@ -215,7 +220,8 @@ const char *attend_weights_file(const attend_weights *weights, size_t i)
 
 bool attend_weights_find(size_t *out, const attend_weights *weights, const char *name)
 {
-	if (weights->names == NULL) return weights->count > 0 && attend_safetensors_find(out, weights->shards[0].file, name);
+	if (weights->names == NULL)
+		return weights->count > 0 && attend_safetensors_find(out, weights->shards[0].file, name);
 	const int32_t i = attend_map_find(weights->names, name, strlen(name));
 	if (i < 0) return false;
 	*out = (size_t)i;

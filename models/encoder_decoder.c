@@ -8,23 +8,23 @@
 static const attend_family_key keys[] = {END_KEYS};
 
 static const attend_family_name names[] = {
-    PAIR(BRIDGE_W, "enc_to_dec_proj"),
-    END_NAMES,
+	PAIR(BRIDGE_W, "enc_to_dec_proj"),
+	END_NAMES,
 };
 
 static const attend_family_head heads[] = {END_HEADS};
 
 static const attend_family_class classes[] = {
-    CLASS("EncoderDecoderModel", SEQ2SEQ),
-    END_CLASSES,
+	CLASS("EncoderDecoderModel", SEQ2SEQ),
+	END_CLASSES,
 };
 
 const attend_family attend_family_encoder_decoder = {
-    .model_type = "encoder-decoder",
-    .base_prefix = "",
-    .shape = ATTEND_SHAPE_COMPOSITE,
-    .keys = keys,
-    .names = names,
-    .heads = heads,
-    .classes = classes,
+	.model_type = "encoder-decoder",
+	.base_prefix = "",
+	.shape = ATTEND_SHAPE_COMPOSITE,
+	.keys = keys,
+	.names = names,
+	.heads = heads,
+	.classes = classes,
 };

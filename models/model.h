@@ -44,13 +44,14 @@ typedef enum attend_key {
 	ATTEND_KEY_DROPOUT_HIDDEN,
 	ATTEND_KEY_DROPOUT_ATTENTION,
 	ATTEND_KEY_DROPOUT_ACTIVATION,
+	ATTEND_KEY_DROPOUT_FINAL,
 	ATTEND_KEY_DROPOUT_HEAD,
 	ATTEND_KEY_DROPOUT_QA,
 	ATTEND_KEY_DROPOUT_CHOICE,
 	/* words */
-	ATTEND_KEY_ACTIVATION,        /* a name of huggingface.md 2.0.4 */
-	ATTEND_KEY_ACTIVATION_GPT1,   /* GPT-1's own table, where gelu is gelu_new; sets ACTIVATION */
-	ATTEND_KEY_ACTIVATION_T5,     /* feed_forward_proj; sets ACTIVATION and GATED */
+	ATTEND_KEY_ACTIVATION,      /* a name of huggingface.md 2.0.4 */
+	ATTEND_KEY_ACTIVATION_GPT1, /* GPT-1's own table, where gelu is gelu_new; sets ACTIVATION */
+	ATTEND_KEY_ACTIVATION_T5,   /* feed_forward_proj; sets ACTIVATION and GATED */
 	ATTEND_KEY_HEAD_ACTIVATION,
 	ATTEND_KEY_ATTENTION_DIRECTION, /* "bi" or "uni"; sets CAUSAL */
 	ATTEND_KEY_HEAD_POOLING,        /* "cls" or "mean"; sets POOL_MEAN */
@@ -66,8 +67,8 @@ typedef enum attend_key {
 	ATTEND_KEY_SHARE_EMBEDDING, /* one word table for encoder and decoder */
 	ATTEND_KEY_SCALE_EMBEDDING,
 	ATTEND_KEY_SCALE_SCORES,
-	ATTEND_KEY_SCALE_BY_LAYER,  /* scale_attn_by_inverse_layer_idx */
-	ATTEND_KEY_SCALE_LOGITS,    /* x D^-0.5 before the output matrix; falls back to TIE */
+	ATTEND_KEY_SCALE_BY_LAYER, /* scale_attn_by_inverse_layer_idx */
+	ATTEND_KEY_SCALE_LOGITS,   /* x D^-0.5 before the output matrix; falls back to TIE */
 	ATTEND_KEY_ATTENTION_BIAS,
 	ATTEND_KEY_FFN_BIAS,
 	ATTEND_KEY_NORM_BIAS,
@@ -106,7 +107,7 @@ enum { ATTEND_STACK_BOTH = 0, ATTEND_STACK_ENCODER = 1, ATTEND_STACK_DECODER = 2
 /* The tensor of a role. In the pattern: {s} encoder or decoder, {b} the block, {g} its group and {k} its place in the group. Several
  * spellings are separated by '|', the preferred first. */
 typedef struct attend_family_name {
-	attend_role role;     /* the first line of a role whose conditions hold counts */
+	attend_role role; /* the first line of a role whose conditions hold counts */
 	const char *pattern;
 	attend_name_form form;
 	unsigned stacks;      /* ATTEND_STACK_...: where this line holds */
@@ -129,8 +130,9 @@ typedef struct attend_family_head {
 	attend_head_kind kind;
 	attend_pooling pooling;
 	bool pooling_by_config; /* ATTEND_KEY_POOL_MEAN turns FIRST into MEAN */
+	bool on_encoder;        /* reads the encoder although there is a decoder */
 	bool after_pooler;
-	attend_key dense_width;    /* ATTEND_KEY_HIDDEN or _EMBEDDING; NONE: no dense layer */
+	attend_key dense_width; /* ATTEND_KEY_HIDDEN or _EMBEDDING; NONE: no dense layer */
 	attend_activation activation;
 	attend_key activation_key; /* ATTEND_KEY_ACTIVATION or _HEAD_ACTIVATION instead of `activation` */
 	bool norm;
@@ -150,11 +152,11 @@ typedef struct attend_family_head {
 /* ---- The table ------------------------------------------------------------------------------------------------------------ */
 
 typedef enum attend_family_shape {
-	ATTEND_SHAPE_COLUMN,          /* one column: an encoder, or a decoder when is_decoder is true */
+	ATTEND_SHAPE_COLUMN, /* one column: an encoder, or a decoder when is_decoder is true */
 	ATTEND_SHAPE_DECODER,
 	ATTEND_SHAPE_ENCODER_DECODER,
-	ATTEND_SHAPE_ENCODER,         /* for classes: the encoder of an encoder-decoder alone */
-	ATTEND_SHAPE_COMPOSITE        /* two sub-configs with their own model_type */
+	ATTEND_SHAPE_ENCODER,  /* for classes: the encoder of an encoder-decoder alone */
+	ATTEND_SHAPE_COMPOSITE /* two sub-configs with their own model_type */
 } attend_family_shape;
 
 /* A name of config.json's architectures[]. shape 0 (COLUMN): the model's own. */
@@ -179,17 +181,19 @@ typedef struct attend_family {
 	attend_family_shape shape;
 	attend_layer_rule layers;
 	attend_shift_rule shift;
-	bool projects_always;    /* ALBERT: the projection from E to D is there even where E is D */
-	bool pad_is_one;         /* MPNet: positions count from 1 whatever pad_token_id says */
-	attend_stack_arch stack; /* the flags that are the same for all members; sizes are filled in. Decoders get causal and
+	bool projects_always; /* ALBERT: the projection from E to D is there even where E is D */
+	bool pad_is_one;      /* MPNet: positions count from 1 whatever pad_token_id says */
+	attend_stack_arch
+		stack; /* the flags that are the same for all members; sizes are filled in. Decoders get causal and
 	                            cross_attention by shape, and one-directional buckets. */
 	/* The model's own lines, then those that it shares with relatives (NULL: none); the first line for a key or role counts.
 	 * Up to ATTEND_KEY_NONE and ATTEND_ROLE_NONE. */
 	const attend_family_key *keys, *shared_keys;
 	const attend_family_name *names, *shared_names;
-	const attend_family_head *heads;  /* up to kind ATTEND_HEAD_BASE, which has no tensors */
+	const attend_family_head *heads;    /* up to kind ATTEND_HEAD_BASE, which has no tensors */
 	const attend_family_class *classes; /* up to name NULL */
-	const char *const *ignored;      /* "*.position_ids": patterns ('*': anything) of buffers that are no weights; up to NULL */
+	const char *const
+		*ignored; /* "*.position_ids": patterns ('*': anything) of buffers that are no weights; up to NULL */
 } attend_family;
 
 #endif
