@@ -27,10 +27,10 @@ static const struct attend_gemm_table *table_of(attend_isa_level level)
 {
 	switch (level) {
 #if defined(__x86_64__)
-	case ATTEND_ISA_AVX512BF16:
-	case ATTEND_ISA_AVX512VNNI:
+	case ATTEND_ISA_AVX512BF16: return &attend_gemm_avx512bf16;
+	case ATTEND_ISA_AVX512VNNI: return &attend_gemm_avx512vnni;
 	case ATTEND_ISA_AVX512: return &attend_gemm_avx512;
-	case ATTEND_ISA_AVXVNNI:
+	case ATTEND_ISA_AVXVNNI: return &attend_gemm_avxvnni;
 	case ATTEND_ISA_AVX2: return &attend_gemm_avx2;
 #endif
 	default: return &attend_gemm_portable;

@@ -28,7 +28,10 @@ void attend_kernels_force(attend_isa_level level);
 extern const struct attend_gemm_table attend_gemm_portable;
 #if defined(__x86_64__)
 extern const struct attend_gemm_table attend_gemm_avx2;
+extern const struct attend_gemm_table attend_gemm_avxvnni;
 extern const struct attend_gemm_table attend_gemm_avx512;
+extern const struct attend_gemm_table attend_gemm_avx512vnni;
+extern const struct attend_gemm_table attend_gemm_avx512bf16;
 #endif
 
 #endif

@@ -5,16 +5,10 @@
 #include "lib/kernels/dispatch.h"
 #include "lib/kernels/pack.h"
 
-static size_t floats(size_t a, size_t b)
-{
-	size_t bytes;
-	if (__builtin_mul_overflow(a, b, &bytes) || __builtin_mul_overflow(bytes, sizeof(float), &bytes)) return SIZE_MAX / 2;
-	return (bytes + 63) & ~(size_t)63;
-}
-
 size_t attend_gemm_scratch(size_t m, size_t n, size_t k)
 {
-	return floats(m, k) + floats(n + ATTEND_GEMM_MAX_NR, k);
+	const struct attend_gemm_table *table = attend_gemm_kernels();
+	return attend_sum_bytes(attend_left_bytes(table, ATTEND_PACK_F32, m, k), attend_pack_bytes(ATTEND_PACK_F32, n, k));
 }
 
 void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
@@ -30,17 +24,17 @@ void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t 
 	}
 	if (k == 0 || alpha == 0.0f) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();
-	float *blocks = scratch, *panels = blocks + floats(m, k) / sizeof(float);
-	attend_pack_blocks(blocks, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, m, k, table->mr);
-	attend_pack_panels(panels, b, transpose_b ? ldb : 1, transpose_b ? 1 : ldb, n, k, table->nr);
+	float *panels = (float *)(void *)((unsigned char *)scratch + attend_left_bytes(table, ATTEND_PACK_F32, m, k));
+	attend_panels_fill(panels, b, transpose_b ? ldb : 1, transpose_b ? 1 : ldb, n, k, table->nr);
 	const attend_product product = {
+		.type = ATTEND_PACK_F32,
 		.y = c,
 		.ldy = ldc,
 		.m = m,
 		.n = n,
 		.k = k,
-		.blocks = blocks,
-		.panels = panels,
+		.left = attend_left_fill(scratch, table, ATTEND_PACK_F32, a, transpose_a ? 1 : lda, transpose_a ? lda : 1, m, k),
+		.panels = (const unsigned char *)panels,
 		.epilogue = {.scale = alpha, .residual = beta == 0.0f ? NULL : c, .ld_residual = ldc},
 	};
 	attend_product_run(&product);

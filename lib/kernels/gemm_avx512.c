@@ -1,32 +1,196 @@
-/* gemm_avx512.c: f32 products on 512-bit vectors: panels of 32 columns, blocks of 14 rows (28 sums, 2 weights, 2 inputs in
- * 32 registers). */
-#include <immintrin.h>
+/* gemm_avx512.c: products on 512-bit vectors (F, BW): panels of 32 columns; f32 blocks of 14 rows are 28 sums, 2 weights and 2
+ * inputs in 32 registers. bf16 weights are widened (a shift, or a mask) and meet f32 inputs. int8 without VNNI splits bytes
+ * into even and odd ones, as 16-bit numbers whose products and pair sums are exact. */
+#include "lib/kernels/gemm_avx512.h"
 
-#include "lib/kernels/dispatch.h"
-#include "lib/kernels/pack.h"
+#include "lib/kernels/gemm_finish.h"
 
-#define VECTOR __m512
-#define LANES ((size_t)16)
-#define NV ((size_t)2)
-#define MR 14
-#define v_zero() _mm512_setzero_ps()
-#define v_set(x) _mm512_set1_ps(x)
-#define v_load(p) _mm512_loadu_ps(p)
-#define v_store(p, v) _mm512_storeu_ps(p, v)
-#define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
-#define v_mul(a, b) _mm512_mul_ps(a, b)
-#define v_add(a, b) _mm512_add_ps(a, b)
-#define v_mask(count) ((__mmask16)((1u << (count)) - 1u))
-#define v_load_part(p, count) _mm512_maskz_loadu_ps(v_mask(count), p)
-#define v_store_part(p, v, count) _mm512_mask_storeu_ps(p, v_mask(count), v)
+#define SUM __m512
+#define sum_zero() v_zero()
+#define sum_load(p) v_load(p)
+#define sum_store(p, v) v_store(p, v)
 
-#include "lib/kernels/gemm_f32.h"
+#define F32_MR 14
+
+static inline __attribute__((always_inline)) void f32_step(__m512 sum[F32_MR][NV], const float *block,
+                                                           const unsigned char *panel, const size_t rows)
+{
+	__m512 w[NV];
+#pragma GCC unroll 2
+	for (size_t v = 0; v < NV; v++)
+		w[v] = _mm512_loadu_ps(panel + v * 64);
+#pragma GCC unroll 16
+	for (size_t r = 0; r < rows; r++) {
+		const __m512 x = v_set(block[r]);
+#pragma GCC unroll 2
+		for (size_t v = 0; v < NV; v++)
+			sum[r][v] = v_fma(x, w[v], sum[r][v]);
+	}
+}
+
+#define TILE f32
+#define TILE_MR F32_MR
+#define TILE_UNIT 1
+#define TILE_STEP_BYTES 128
+#include "lib/kernels/gemm_tile.h"
+
+/* The even inputs of the pairs, then the odd ones: the order of k. */
+static inline __attribute__((always_inline)) void bf16_step(__m512 sum[F32_MR][NV], const float *block,
+                                                            const unsigned char *panel, const size_t rows)
+{
+#pragma GCC unroll 2
+	for (size_t odd = 0; odd < 2; odd++) {
+		__m512 w[NV];
+#pragma GCC unroll 2
+		for (size_t v = 0; v < NV; v++) {
+			const __m512i pair = _mm512_loadu_si512(panel + v * 64);
+			w[v] = _mm512_castsi512_ps(odd ? _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u)) : _mm512_slli_epi32(pair, 16));
+		}
+#pragma GCC unroll 16
+		for (size_t r = 0; r < rows; r++) {
+			const __m512 x = v_set(block[odd * rows + r]);
+#pragma GCC unroll 2
+			for (size_t v = 0; v < NV; v++)
+				sum[r][v] = v_fma(x, w[v], sum[r][v]);
+		}
+	}
+}
+
+#define TILE bf16
+#define TILE_MR F32_MR
+#define TILE_UNIT 2
+#define TILE_STEP_BYTES 128
+#include "lib/kernels/gemm_tile.h"
+
+#undef SUM
+#undef sum_zero
+#undef sum_load
+#undef sum_store
+#define SUM __m512i
+#define sum_zero() _mm512_setzero_si512()
+#define sum_load(p) _mm512_loadu_si512(p)
+#define sum_store(p, v) _mm512_storeu_si512(p, v)
+
+#define INT8_MR 12
+
+static inline __attribute__((always_inline)) void int8_step(__m512i sum[INT8_MR][NV], const float *block,
+                                                            const unsigned char *panel, const size_t rows)
+{
+	__m512i even[NV], odd[NV];
+#pragma GCC unroll 2
+	for (size_t v = 0; v < NV; v++) {
+		const __m512i w = _mm512_loadu_si512(panel + v * 64);
+		even[v] = _mm512_srai_epi16(_mm512_slli_epi16(w, 8), 8);
+		odd[v] = _mm512_srai_epi16(w, 8);
+	}
+#pragma GCC unroll 16
+	for (size_t r = 0; r < rows; r++) {
+		const __m512i x = word_set(block + r);
+		const __m512i x_even = _mm512_and_si512(x, _mm512_set1_epi16(255)), x_odd = _mm512_srli_epi16(x, 8);
+#pragma GCC unroll 2
+		for (size_t v = 0; v < NV; v++) {
+			const __m512i pairs = _mm512_add_epi32(_mm512_madd_epi16(x_even, even[v]), _mm512_madd_epi16(x_odd, odd[v]));
+			sum[r][v] = _mm512_add_epi32(sum[r][v], pairs);
+		}
+	}
+}
+
+#define TILE int8
+#define TILE_MR INT8_MR
+#define TILE_UNIT 1
+#define TILE_STEP_BYTES 128
+#include "lib/kernels/gemm_tile.h"
+
+/* Sixteen-bit sums hold a whole group: 8 words of at most 2*15*127. */
+static inline __attribute__((always_inline)) __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
+{
+	__m512i sum = _mm512_maddubs_epi16(w[0], word_set(x));
+#pragma GCC unroll 8
+	for (size_t i = 1; i < 8; i++)
+		sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(w[i], word_set(x + 4 * i)));
+	return _mm512_add_epi32(_mm512_madd_epi16(sum, _mm512_set1_epi16(1)), _mm512_set1_epi32(start));
+}
+
+#include "lib/kernels/gemm_int4.h"
+
+void attend_f32_tile_avx512(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
+                            attend_ahead ahead)
+{
+	f32_tile(tile, block, panel, rows, steps, add, ahead);
+}
+
+void attend_bf16_tile_avx512(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
+                             attend_ahead ahead)
+{
+	bf16_tile(tile, block, panel, rows, steps, add, ahead);
+}
+
+bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest)
+{
+	__m512 low = v_zero(), high = v_zero(), broken = v_zero();
+	for (size_t i = 0; i < k; i += LANES) {
+		const __m512 v = k - i >= LANES ? v_load(x + i) : v_load_part(x + i, k - i);
+		low = _mm512_min_ps(v, low);
+		high = _mm512_max_ps(v, high);
+		broken = v_fma(v, v_zero(), broken); /* stays 0, or becomes NaN */
+	}
+	*least = _mm512_reduce_min_ps(low);
+	*greatest = _mm512_reduce_max_ps(high);
+	return _mm512_cmp_ps_mask(broken, broken, _CMP_UNORD_Q) == 0;
+}
+
+void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high)
+{
+	const __m512 factor = v_set(inverse);
+	const __m512i add = _mm512_set1_epi32(offset), least = _mm512_set1_epi32(low), most = _mm512_set1_epi32(high);
+	for (size_t i = 0; i < k; i += LANES) {
+		const __mmask16 mask = k - i >= LANES ? 0xffff : v_mask(k - i);
+		__m512i v = _mm512_cvtps_epi32(v_mul(_mm512_maskz_loadu_ps(mask, x + i), factor));
+		v = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(v, add), least), most);
+		_mm512_mask_cvtepi32_storeu_epi8(q + i, mask, v);
+	}
+}
+
+void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
+{
+	for (size_t i = 0; i < k; i += LANES) {
+		const __mmask16 mask = k - i >= LANES ? 0xffff : v_mask(k - i);
+		const __m512 v = _mm512_maskz_loadu_ps(mask, x + i);
+		const __m512i bits = _mm512_castps_si512(v), high = _mm512_srli_epi32(bits, 16);
+		const __m512i tie = _mm512_add_epi32(_mm512_and_si512(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
+		const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, tie), 16);
+		const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+		_mm512_mask_cvtepi32_storeu_epi16(y + i, mask, _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40)));
+	}
+}
+
+void attend_dequantize_avx512(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
+                              const int32_t *column_sum)
+{
+	for (size_t r = 0; r < rows; r++) {
+		for (size_t v = 0; v < NV; v++, tile += LANES) {
+			if (!w_scale) {
+				v_store(tile, v_mul(v_load(tile), v_set(x_scale[r])));
+				continue;
+			}
+			const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(zero[r]), _mm512_loadu_si512(column_sum + v * LANES));
+			const __m512 sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(tile), shift));
+			v_store(tile, v_mul(sum, v_mul(v_set(x_scale[r]), v_load(w_scale + v * LANES))));
+		}
+	}
+}
+
+void attend_finish_avx512(const attend_tile_out *out)
+{
+	finish(out);
+}
 
 const struct attend_gemm_table attend_gemm_avx512 = {
-	.mr = MR,
-	.nr = 32,
-	.kc = 192,
-	.f32 = f32_tile,
-	.interleave = attend_interleave_avx512,
-	.finish = finish,
+	GEMM_AVX512_COMMON,
+	.kernel = {
+		[ATTEND_PACK_F32] = GEMM_AVX512_F32,
+		[ATTEND_PACK_BF16] = GEMM_AVX512_BF16,
+		[ATTEND_PACK_INT8] = {.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 192, .tile = int8_tile},
+		[ATTEND_PACK_INT4] = {.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
+	},
 };

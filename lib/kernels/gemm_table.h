@@ -1,8 +1,17 @@
 /* gemm_table.h: the inner loops of every matrix product, one table per level. linear.c and gemm.c split the work and call
  * these. Each sums an output element over k = 0 .. K-1 in one chain, so its bits depend on nothing else (DESIGN.md 3).
  *
- * Left operand: blocks of R <= mr rows, interleaved as [K][R] ("block"). Right operand: panels [K][nr]. Sums: tiles
- * [rows][nr] f32, contiguous, in the caller's cache. */
+ * All pack types share one shape. k runs in steps of `depth` inputs. The right operand is cut into panels of nr columns, a
+ * step of a panel being `step_bytes`; the left operand into blocks of R <= mr rows, a step of a block being R times `unit`
+ * 32-bit words. Sums wait in tiles [rows][nr] of 32 bits, contiguous, in the caller's cache.
+ *
+ *   type  depth  step of a panel                       step of a row in a block                    sum
+ *   F32     1    nr f32                                f32                                         f32
+ *   BF16    2    nr pairs of bf16                      two f32, [2][R]; or a pair of bf16          f32
+ *   INT8    4    nr fours of s8                        four u8 (or u8-128 as s8)                   s32, exact
+ *   INT4   32    nr columns of 32 nibbles, nr bf16     s32 -8*sum, 32 s8                           f32 of group sums
+ *
+ * Behind the steps of an INT8 panel stand nr f32 scales and nr s32 sums of the column. Steps behind k are zeros. */
 #ifndef ATTEND_KERNELS_GEMM_TABLE_H
 #define ATTEND_KERNELS_GEMM_TABLE_H
 
@@ -10,7 +19,8 @@
 
 enum {
 	ATTEND_GEMM_MAX_NR = 32,
-	ATTEND_GEMM_MAX_MR = 14
+	ATTEND_GEMM_MAX_MR = 16,
+	ATTEND_INT4_GROUP = 32
 };
 
 /* A tile of sums on its way to y: rows x columns (columns <= nr) of the output; pointers stand at the tile's corner. */
@@ -27,22 +37,50 @@ typedef struct attend_tile_out {
 	size_t ldy;
 } attend_tile_out;
 
-/* Memory to ask for while a tile is computed: `lines` cache lines from `at` on in every four steps of k. Wherever it points,
+/* Memory to ask for while a tile is computed: `lines` cache lines from `at` on in every four steps. Wherever it points,
  * nothing is read. */
 typedef struct attend_ahead {
 	const unsigned char *at;
 	size_t lines;
 } attend_ahead;
 
+/* How a kernel wants the rows of x. */
+typedef enum attend_block_form {
+	ATTEND_BLOCK_F32,    /* as they are */
+	ATTEND_BLOCK_BF16,   /* rounded to bf16 */
+	ATTEND_BLOCK_INT8,   /* x = scale (q - zero), q u8 */
+	ATTEND_BLOCK_INT8_S, /* the same with q - 128, zero - 128 */
+	ATTEND_BLOCK_INT4    /* x = scale q, q s8, in groups with their sums */
+} attend_block_form;
+
+typedef struct attend_kernel {
+	size_t mr;             /* rows of a block at most */
+	attend_block_form form;
+	size_t unit;           /* 32-bit words of a row in a step of a block */
+	size_t multiple;       /* steps are padded to a multiple of this (0: 1) */
+	size_t part;           /* steps of a panel that fit the L1 cache beside the blocks */
+	/* tile [rows][nr] = (add: +=) block x panel over `steps`; 1 <= rows <= mr. */
+	void (*tile)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
+	             attend_ahead ahead);
+} attend_kernel;
+
 struct attend_gemm_table {
-	size_t mr, nr; /* rows of a block at most, columns of a panel */
-	size_t kc;     /* steps of k whose panel part stays in the L1 cache */
+	size_t nr; /* columns of a panel */
+	attend_kernel kernel[ATTEND_PACK_TYPES];
 
-	/* tile [rows][nr] = (add: +=) block [k][rows] x panel [k][nr]; 1 <= rows <= mr. */
-	void (*f32)(float *tile, const float *block, const float *panel, size_t rows, size_t k, bool add, attend_ahead ahead);
-
-	/* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride + i] : 0. */
+	/* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride + i] : 0. Any 32-bit words. */
 	void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+
+	/* Least and greatest of 0 and x[0..k-1]; false when one of them is not finite. */
+	bool (*range)(const float *x, size_t k, float *least, float *greatest);
+	/* q = clamp(round(x*inverse) + offset, low, high), ties to even, stored as a byte. */
+	void (*quantize)(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high);
+	/* Nearest bf16, ties to even, NaN stays NaN. */
+	void (*round_bf16)(uint16_t *y, const float *x, size_t k);
+	/* tile [rows][nr] from s32 to f32: (sum - zero[r]*column_sum[j]) * (x_scale[r]*w_scale[j]). w_scale NULL: it is f32 and
+	 * only multiplied by x_scale[r]. */
+	void (*dequantize)(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
+	                   const int32_t *column_sum);
 
 	/* y = scale*tile + bias, times multiply, plus residual: fused multiply-adds on every level but the portable one. */
 	void (*finish)(const attend_tile_out *out);

@@ -1,13 +1,60 @@
-/* pack.c: operands of a product into blocks and panels (gemm_table.h). */
+/* pack.c: sizes of packed matrices, and f32 operands in panels (gemm_table.h). */
 #include "lib/kernels/pack.h"
 
 #include <string.h>
 
-#include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
 
 /* Elements below which handing work to the team costs more than it saves. */
 enum { ALONE = 1 << 15 };
+
+size_t attend_product_bytes(size_t a, size_t b, size_t size)
+{
+	size_t bytes;
+	if (__builtin_mul_overflow(a, b, &bytes) || __builtin_mul_overflow(bytes, size, &bytes) || bytes > SIZE_MAX - 64) {
+		return SIZE_MAX;
+	}
+	return (bytes + 63) & ~(size_t)63;
+}
+
+size_t attend_sum_bytes(size_t a, size_t b)
+{
+	return a > SIZE_MAX - b ? SIZE_MAX : a + b;
+}
+
+size_t attend_type_depth(attend_pack_type type)
+{
+	static const size_t depth[ATTEND_PACK_TYPES] = {1, 2, 4, ATTEND_INT4_GROUP};
+	return depth[type];
+}
+
+size_t attend_type_steps(const struct attend_gemm_table *table, attend_pack_type type, size_t k)
+{
+	const size_t depth = attend_type_depth(type), multiple = table->kernel[type].multiple;
+	const size_t steps = k / depth + (k % depth != 0);
+	return multiple > 1 ? (steps + multiple - 1) / multiple * multiple : steps;
+}
+
+size_t attend_type_step_bytes(const struct attend_gemm_table *table, attend_pack_type type)
+{
+	return type == ATTEND_PACK_INT4 ? table->nr * (ATTEND_INT4_GROUP / 2 + sizeof(uint16_t)) : table->nr * 4;
+}
+
+size_t attend_type_panel_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t k)
+{
+	const size_t tail = type == ATTEND_PACK_INT8 ? table->nr * (sizeof(float) + sizeof(int32_t)) : 0;
+	return attend_type_steps(table, type, k) * attend_type_step_bytes(table, type) + tail;
+}
+
+void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work)
+{
+	if (work > ALONE) {
+		attend_parallel(tasks, task, arg);
+		return;
+	}
+	for (size_t i = 0; i < tasks; i++)
+		task(arg, i, 0);
+}
 
 void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
 {
@@ -38,50 +85,23 @@ void attend_interleave(float *dst, const float *src, size_t stride_out, size_t s
 	}
 }
 
-typedef struct pack_job {
+typedef struct panel_job {
 	float *dst;
 	const float *src;
-	size_t stride_out, stride_in, count, k, width;
-	attend_blocks blocks;
-} pack_job;
-
-static void block_task(void *arg, size_t index, unsigned worker)
-{
-	const pack_job *j = arg;
-	const size_t r0 = attend_block_start(&j->blocks, index);
-	const size_t rows = attend_block_start(&j->blocks, index + 1) - r0;
-	(void)worker;
-	attend_interleave(j->dst + r0 * j->k, j->src + r0 * j->stride_out, j->stride_out, j->stride_in, rows, rows, j->k);
-}
+	size_t stride_out, stride_in, n, k, nr;
+} panel_job;
 
 static void panel_task(void *arg, size_t index, unsigned worker)
 {
-	const pack_job *j = arg;
-	const size_t n0 = index * j->width;
-	const size_t rest = j->count - n0;
+	const panel_job *j = arg;
+	const size_t n0 = index * j->nr, rest = j->n - n0;
 	(void)worker;
-	attend_interleave(j->dst + n0 * j->k, j->src + n0 * j->stride_out, j->stride_out, j->stride_in,
-	                  rest < j->width ? rest : j->width, j->width, j->k);
+	attend_interleave(j->dst + n0 * j->k, j->src + n0 * j->stride_out, j->stride_out, j->stride_in, rest < j->nr ? rest : j->nr,
+	                  j->nr, j->k);
 }
 
-static void run(size_t tasks, attend_task task, pack_job *job)
+void attend_panels_fill(float *panels, const float *b, size_t stride_column, size_t stride_k, size_t n, size_t k, size_t nr)
 {
-	if (job->count * job->k > ALONE) {
-		attend_parallel(tasks, task, job);
-		return;
-	}
-	for (size_t i = 0; i < tasks; i++)
-		task(job, i, 0);
-}
-
-void attend_pack_blocks(float *blocks, const float *a, size_t stride_row, size_t stride_k, size_t m, size_t k, size_t most)
-{
-	pack_job job = {blocks, a, stride_row, stride_k, m, k, most, attend_blocks_of(m, most)};
-	run(job.blocks.count, block_task, &job);
-}
-
-void attend_pack_panels(float *panels, const float *b, size_t stride_column, size_t stride_k, size_t n, size_t k, size_t nr)
-{
-	pack_job job = {.dst = panels, .src = b, .stride_out = stride_column, .stride_in = stride_k, .count = n, .k = k, .width = nr};
-	run((n + nr - 1) / nr, panel_task, &job);
+	panel_job job = {panels, b, stride_column, stride_k, n, k, nr};
+	attend_run_tasks((n + nr - 1) / nr, panel_task, &job, n * k);
 }

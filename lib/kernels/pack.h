@@ -3,51 +3,75 @@
 #ifndef ATTEND_KERNELS_PACK_H
 #define ATTEND_KERNELS_PACK_H
 
+#include "lib/core/threads.h"
 #include "lib/kernels/gemm_table.h"
+
+/* m things in `count` runs of nearly equal length; the first `larger` runs have one more. */
+typedef struct attend_runs {
+	size_t count, size, larger;
+} attend_runs;
+
+static inline attend_runs attend_runs_in(size_t m, size_t count)
+{
+	return count ? (attend_runs){count, m / count, m % count} : (attend_runs){0, 0, 0};
+}
+
+static inline attend_runs attend_runs_of(size_t m, size_t most)
+{
+	return attend_runs_in(m, m / most + (m % most != 0));
+}
+
+static inline size_t attend_run_start(const attend_runs *runs, size_t i)
+{
+	return i * runs->size + (i < runs->larger ? i : runs->larger);
+}
+
+/* a*b*size rounded up to 64 bytes; SIZE_MAX when it overflows: no allocation of that succeeds. */
+size_t attend_product_bytes(size_t a, size_t b, size_t size);
+size_t attend_sum_bytes(size_t a, size_t b);
+
+/* Sizes of a packed matrix at one level. */
+size_t attend_type_depth(attend_pack_type type);
+size_t attend_type_steps(const struct attend_gemm_table *table, attend_pack_type type, size_t k);
+size_t attend_type_step_bytes(const struct attend_gemm_table *table, attend_pack_type type);
+size_t attend_type_panel_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t k);
 
 /* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride_out + i*stride_in] : 0. */
 void attend_interleave(float *dst, const float *src, size_t stride_out, size_t stride_in, size_t columns, size_t width, size_t k);
-
-/* The same for stride_in 1 on one level; attend_interleave calls the table's. */
+/* The same for stride_in 1 on one level. */
 void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 #if defined(__x86_64__)
 void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 #endif
 
-/* m rows in blocks of nearly equal size, none above `most`. */
-typedef struct attend_blocks {
-	size_t count, size, larger; /* the first `larger` blocks have size+1 rows */
-} attend_blocks;
+/* Run the task over 0 .. tasks-1, on the team if the work (in elements) is worth it. */
+void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work);
 
-static inline attend_blocks attend_cut(size_t m, size_t count)
-{
-	return count ? (attend_blocks){count, m / count, m % count} : (attend_blocks){0, 0, 0};
-}
+/* The left operand as blocks. `x_scale` and `zero` [m] belong to the int8 and int4 forms. */
+typedef struct attend_left {
+	const float *blocks;
+	float *x_scale;
+	int32_t *zero;
+} attend_left;
 
-static inline attend_blocks attend_blocks_of(size_t m, size_t most)
-{
-	return attend_cut(m, (m + most - 1) / most);
-}
+/* Bytes of scratch for m rows of k inputs; and the rows, element (r, i) at x[r*stride_row + i*stride_k], laid out there.
+ * stride_k other than 1 is for F32 alone. */
+size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t m, size_t k);
+attend_left attend_left_fill(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
+                             size_t stride_row, size_t stride_k, size_t m, size_t k);
 
-static inline size_t attend_block_start(const attend_blocks *b, size_t i)
-{
-	return i * b->size + (i < b->larger ? i : b->larger);
-}
+/* F32 panels of the n columns of op(B), element (i, j) at b[j*stride_column + i*stride_k]. */
+void attend_panels_fill(float *panels, const float *b, size_t stride_column, size_t stride_k, size_t n, size_t k, size_t nr);
 
-/* blocks = the m rows of op(A), element (r, i) at a[r*stride_row + i*stride_k], interleaved one block after the other. */
-void attend_pack_blocks(float *blocks, const float *a, size_t stride_row, size_t stride_k, size_t m, size_t k, size_t most);
-
-/* panels = the n columns of op(B), element (i, j) at b[j*stride_column + i*stride_k]. */
-void attend_pack_panels(float *panels, const float *b, size_t stride_column, size_t stride_k, size_t n, size_t k, size_t nr);
-
-/* y [m,n] = epilogue(blocks x panels), all of k; `blocks` laid out by attend_pack_blocks(most = mr). */
+/* y [m,n] = epilogue(left x panels), all of k. */
 typedef struct attend_product {
+	attend_pack_type type;
 	float *y;
 	size_t ldy;
 	size_t m, n, k;
-	const float *blocks;
-	const float *panels;
+	attend_left left;
+	const unsigned char *panels;
 	attend_epilogue epilogue; /* scale is not 0 */
 } attend_product;
 void attend_product_run(const attend_product *product);

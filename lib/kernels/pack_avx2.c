@@ -1,14 +1,5 @@
 /* pack_avx2.c: rows into columns, 8 x 8 floats at a time in registers. */
-#include <immintrin.h>
-
-#include "lib/kernels/pack.h"
-
-static const int32_t mask_table[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-
-static inline __m256i first_lanes(size_t count)
-{
-	return _mm256_loadu_si256((const __m256i *)(const void *)(mask_table + 8 - count));
-}
+#include "lib/kernels/gemm_avx2.h"
 
 static inline void transpose8(__m256 r[8])
 {

@@ -1,10 +1,11 @@
-/* product.c: blocks x panels over the team. A task is some blocks of rows by some panels; inside it k runs in parts of kc
- * steps, so that a panel's part stays in the L1 cache while all blocks pass over it, and the rows of the task in the L2.
+/* product.c: blocks x panels over the team. A task is some blocks of rows by some panels; inside it k runs in parts of some
+ * hundred steps, so that a panel's part stays in the L1 cache while all blocks pass over it, and the rows of the task in the L2.
  * Sums wait between parts in a tile on the stack, as f32: cutting k changes no bit. Threads never split k. */
 #include "lib/core/cpu.h"
 #include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
 #include "lib/kernels/pack.h"
+#include "lib/kernels/row_table.h"
 
 /* Rows of a task at most: its tile is 16 KB. */
 enum { TASK_ROWS = 128 };
@@ -15,9 +16,11 @@ enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
 typedef struct product_job {
 	const attend_product *product;
 	const struct attend_gemm_table *table;
-	attend_blocks blocks; /* of rows */
-	attend_blocks chunks; /* of blocks */
-	attend_blocks groups; /* of panels */
+	const attend_kernel *kernel;
+	size_t steps, step_bytes, panel_bytes;
+	attend_runs blocks; /* of rows */
+	attend_runs chunks; /* of blocks */
+	attend_runs groups; /* of panels */
 } product_job;
 
 /* Everything behind the sum; `tile` is overwritten when there is an activation. */
@@ -44,7 +47,7 @@ static void epilogue_tile(const attend_product *p, const struct attend_gemm_tabl
 			table->finish(&out);
 		}
 		/* Columns behind the last are zeros of the panel: what becomes of them is not stored. */
-		if (e->act != ATTEND_ACT_NONE) attend_activation_forward(tile, tile, e->act, rows * table->nr);
+		if (e->act != ATTEND_ACT_NONE) attend_row_kernels()->activation(tile, tile, e->act, rows * table->nr);
 		out.scale = 1.0f;
 		out.bias = NULL;
 	}
@@ -62,48 +65,55 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const product_job *job = arg;
 	const attend_product *p = job->product;
 	const struct attend_gemm_table *table = job->table;
-	const size_t chunk = index / job->groups.count, group = index % job->groups.count;
-	const size_t block0 = attend_block_start(&job->chunks, chunk), block1 = attend_block_start(&job->chunks, chunk + 1);
-	const size_t panel0 = attend_block_start(&job->groups, group), panel1 = attend_block_start(&job->groups, group + 1);
-	const size_t row0 = attend_block_start(&job->blocks, block0), row1 = attend_block_start(&job->blocks, block1);
+	const attend_kernel *kernel = job->kernel;
+	const size_t nr = table->nr, chunk = index / job->groups.count, group = index % job->groups.count;
+	const size_t block0 = attend_run_start(&job->chunks, chunk), block1 = attend_run_start(&job->chunks, chunk + 1);
+	const size_t panel0 = attend_run_start(&job->groups, group), panel1 = attend_run_start(&job->groups, group + 1);
+	const size_t row0 = attend_run_start(&job->blocks, block0), row1 = attend_run_start(&job->blocks, block1);
+	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
+	const size_t step_lines = (4 * job->step_bytes + 63) / 64, lines = (step_lines + block1 - block0 - 1) / (block1 - block0);
 	_Alignas(64) float tile[TASK_ROWS * ATTEND_GEMM_MAX_NR];
 	(void)worker;
-	/* Panels lie one behind the other, so what follows the part in memory is the next part: each block asks for its share. */
-	const size_t lines = (8 * table->nr / 32 + block1 - block0 - 1) / (block1 - block0);
-	for (size_t panel = panel0; panel < panel1; panel++) {
-		const size_t column = panel * table->nr;
-		size_t k0 = 0;
+	for (size_t index_panel = panel0; index_panel < panel1; index_panel++) {
+		const unsigned char *panel = p->panels + index_panel * job->panel_bytes;
+		size_t s0 = 0;
 		do {
-			const size_t k = p->k - k0 < table->kc ? p->k - k0 : table->kc;
+			const size_t steps = job->steps - s0 < kernel->part ? job->steps - s0 : kernel->part;
+			const unsigned char *part = panel + s0 * job->step_bytes;
+			attend_ahead ahead = {part + steps * job->step_bytes, lines};
 			for (size_t b = block0; b < block1; b++) {
-				const size_t row = attend_block_start(&job->blocks, b);
-				const size_t rows = attend_block_start(&job->blocks, b + 1) - row;
-				const float *part = p->panels + column * p->k + k0 * table->nr;
-				const attend_ahead ahead = {(const unsigned char *)(part + k * table->nr) + (b - block0) * (k / 4) * lines * 64,
-				                            lines};
-				table->f32(tile + (row - row0) * table->nr, p->blocks + row * p->k + k0 * rows, part, rows, k, k0 != 0, ahead);
+				const size_t row = attend_run_start(&job->blocks, b), rows = attend_run_start(&job->blocks, b + 1) - row;
+				kernel->tile(tile + (row - row0) * nr, p->left.blocks + (row * job->steps + s0 * rows) * kernel->unit, part, rows,
+				             steps, s0 != 0, ahead);
+				ahead.at += steps / 4 * lines * 64;
 			}
-			k0 += k;
-		} while (k0 < p->k);
-		const size_t rest = p->n - column;
-		epilogue_tile(p, table, tile, row0, row1 - row0, column, rest < table->nr ? rest : table->nr);
+			s0 += steps;
+		} while (s0 < job->steps);
+		const size_t column = index_panel * nr, rest = p->n - column;
+		if (p->type >= ATTEND_PACK_INT8) {
+			const unsigned char *tail = panel + job->steps * job->step_bytes;
+			const bool exact = p->type == ATTEND_PACK_INT8;
+			table->dequantize(tile, row1 - row0, p->left.x_scale + row0, p->left.zero + row0,
+			                  exact ? (const float *)(const void *)tail : NULL,
+			                  (const int32_t *)(const void *)(tail + nr * sizeof(float)));
+		}
+		epilogue_tile(p, table, tile, row0, row1 - row0, column, rest < nr ? rest : nr);
 	}
 }
 
-/* About how long one panel takes: arithmetic, or reading it from memory. */
-static size_t panel_cost(size_t rows, size_t k, size_t nr)
+/* About how many nanoseconds one panel takes: arithmetic, or reading it from memory. */
+static size_t panel_cost(size_t rows, size_t panel_bytes)
 {
-	const size_t arithmetic = rows * k * nr / 100, reading = k * nr * sizeof(float) / 12;
-	return arithmetic > reading ? arithmetic : reading;
+	return panel_bytes * (rows < 16 ? 16 : rows) / 256;
 }
 
 /* Into how many groups the panels are cut: a multiple of the team where there is work for it. */
 static size_t groups_of(size_t panels, size_t cost, size_t chunks)
 {
-	const size_t threads = (size_t)attend_threads();
-	size_t each = panels * cost * chunks / (threads * TASK_NS);
+	const size_t threads = (size_t)attend_threads(), total = panels * cost * chunks;
+	size_t each = total / (threads * TASK_NS);
 	if (each > TASKS_PER_THREAD) each = TASKS_PER_THREAD;
-	size_t groups = each == 0 ? 1 + panels * cost * chunks / TASK_NS : (each * threads + chunks - 1) / chunks;
+	size_t groups = each == 0 ? 1 + total / TASK_NS : (each * threads + chunks - 1) / chunks;
 	if (groups > threads && chunks == 1) groups = groups / threads * threads;
 	return groups < panels ? groups : panels;
 }
@@ -112,13 +122,20 @@ void attend_product_run(const attend_product *p)
 {
 	if (p->m == 0 || p->n == 0) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();
-	product_job job = {.product = p, .table = table};
-	job.blocks = attend_blocks_of(p->m, table->mr);
+	product_job job = {
+		.product = p,
+		.table = table,
+		.kernel = &table->kernel[p->type],
+		.steps = attend_type_steps(table, p->type, p->k),
+		.step_bytes = attend_type_step_bytes(table, p->type),
+		.panel_bytes = attend_type_panel_bytes(table, p->type, p->k),
+	};
+	job.blocks = attend_runs_of(p->m, job.kernel->mr);
 	/* Rows whose inputs fill half of the L2 cache. */
-	size_t rows = attend_cpu_l2() / 2 / ((p->k + 1) * sizeof(float));
+	size_t rows = attend_cpu_l2() / 2 / ((job.steps + 1) * job.kernel->unit * sizeof(float));
 	if (rows > TASK_ROWS) rows = TASK_ROWS;
-	job.chunks = attend_blocks_of(job.blocks.count, rows > table->mr ? rows / table->mr : 1);
-	const size_t panels = (p->n + table->nr - 1) / table->nr;
-	job.groups = attend_cut(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, p->k, table->nr), job.chunks.count));
+	job.chunks = attend_runs_of(job.blocks.count, rows > job.kernel->mr ? rows / job.kernel->mr : 1);
+	const size_t panels = p->n / table->nr + (p->n % table->nr != 0);
+	job.groups = attend_runs_in(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes), job.chunks.count));
 	attend_parallel(job.chunks.count * job.groups.count, product_task, &job);
 }

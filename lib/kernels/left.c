@@ -1,0 +1,164 @@
+/* left.c: the rows of x as blocks in scratch: interleaved as they are, rounded to bf16, or quantised with one scale per row
+ * (dynamic quantisation: the scale follows from the row alone, so a row's result does not depend on its neighbours). */
+#include <math.h>
+#include <string.h>
+
+#include "lib/kernels/pack.h"
+
+/* Inputs of a row that are encoded at a time, on the stack. */
+enum { PART = 256 };
+
+typedef struct left_job {
+	const struct attend_gemm_table *table;
+	const attend_kernel *kernel;
+	float *blocks;
+	float *x_scale;
+	int32_t *zero;
+	const float *x;
+	size_t stride_row, stride_k, k, steps;
+	attend_runs runs;
+} left_job;
+
+static void block_f32(const left_job *j, float *block, const float *x, size_t rows)
+{
+	attend_interleave(block, x, j->stride_row, j->stride_k, rows, rows, j->k);
+	memset(block + j->k * rows, 0, (j->steps * j->kernel->unit - j->k) * rows * sizeof *block);
+}
+
+/* One scale and zero point for a row. u8: the range from least to greatest, which holds 0, on 0..255; s8: the largest
+ * magnitude on 127. A row that is not finite gets a NaN scale: its outputs are NaN. Numbers too small for the reciprocal of
+ * their scale count as zeros. */
+static void row_scale(const left_job *j, const float *x, float *scale, float *inverse, int32_t *zero)
+{
+	float least, greatest;
+	*zero = 0;
+	*inverse = 0.0f;
+	if (!j->table->range(x, j->k, &least, &greatest)) {
+		*scale = NAN;
+		return;
+	}
+	const bool symmetric = j->kernel->form == ATTEND_BLOCK_INT4;
+	*scale = symmetric ? (greatest > -least ? greatest : -least) / 127.0f : greatest / 255.0f - least / 255.0f;
+	if (*scale < 0x1p-120f) {
+		*scale = 0.0f;
+		return;
+	}
+	*inverse = 1.0f / *scale;
+	if (!symmetric) {
+		const float z = rintf(-least * *inverse);
+		*zero = z < 255.0f ? (int32_t)z : 255;
+	}
+}
+
+/* Four u8 a word. Inputs behind k meet zero weights. */
+static void block_int8(const left_job *j, float *block, const float *x, size_t first, size_t rows)
+{
+	const bool is_signed = j->kernel->form == ATTEND_BLOCK_INT8_S;
+	const int32_t shift = is_signed ? 128 : 0;
+	float inverse[ATTEND_GEMM_MAX_MR];
+	float words[ATTEND_GEMM_MAX_MR * PART / 4];
+	for (size_t r = 0; r < rows; r++) {
+		row_scale(j, x + r * j->stride_row, &j->x_scale[first + r], &inverse[r], &j->zero[first + r]);
+		j->zero[first + r] -= shift;
+	}
+	for (size_t s0 = 0; s0 < j->steps; s0 += PART / 4) {
+		const size_t steps = j->steps - s0 < PART / 4 ? j->steps - s0 : PART / 4;
+		const size_t left = j->k > s0 * 4 ? j->k - s0 * 4 : 0, count = left < steps * 4 ? left : steps * 4;
+		for (size_t r = 0; r < rows; r++) {
+			uint8_t *bytes = (uint8_t *)(words + r * (PART / 4));
+			j->table->quantize(bytes, x + r * j->stride_row + s0 * 4, count, inverse[r], j->zero[first + r], -shift, 255 - shift);
+			memset(bytes + count, 0, steps * 4 - count);
+		}
+		j->table->interleave(block + s0 * rows, words, PART / 4, rows, rows, steps);
+	}
+}
+
+/* [step][row][9]: -8 times the sum of the group, then its 32 s8. */
+static void block_int4(const left_job *j, float *block, const float *x, size_t first, size_t rows)
+{
+	for (size_t r = 0; r < rows; r++) {
+		const float *row = x + r * j->stride_row;
+		float inverse;
+		row_scale(j, row, &j->x_scale[first + r], &inverse, &j->zero[first + r]);
+		for (size_t s = 0; s < j->steps; s++) {
+			const size_t i0 = s * ATTEND_INT4_GROUP, left = j->k > i0 ? j->k - i0 : 0;
+			const size_t count = left < ATTEND_INT4_GROUP ? left : ATTEND_INT4_GROUP;
+			unsigned char *to = (unsigned char *)(block + (s * rows + r) * j->kernel->unit);
+			int8_t q[ATTEND_INT4_GROUP] = {0};
+			j->table->quantize((uint8_t *)q, row + i0, count, inverse, 0, -127, 127);
+			int32_t sum = 0;
+			for (size_t i = 0; i < ATTEND_INT4_GROUP; i++)
+				sum += q[i];
+			sum *= -8;
+			memcpy(to, &sum, sizeof sum);
+			memcpy(to + sizeof sum, q, sizeof q);
+		}
+	}
+}
+
+static void block_bf16(const left_job *j, float *block, const float *x, size_t rows)
+{
+	float words[ATTEND_GEMM_MAX_MR * PART / 2];
+	for (size_t s0 = 0; s0 < j->steps; s0 += PART / 2) {
+		const size_t steps = j->steps - s0 < PART / 2 ? j->steps - s0 : PART / 2;
+		const size_t left = j->k > s0 * 2 ? j->k - s0 * 2 : 0, count = left < steps * 2 ? left : steps * 2;
+		for (size_t r = 0; r < rows; r++) {
+			uint16_t halves[PART];
+			j->table->round_bf16(halves, x + r * j->stride_row + s0 * 2, count);
+			memset(halves + count, 0, (steps * 2 - count) * sizeof *halves);
+			memcpy(words + r * (PART / 2), halves, steps * 2 * sizeof *halves);
+		}
+		j->table->interleave(block + s0 * rows, words, PART / 2, rows, rows, steps);
+	}
+}
+
+static void block_task(void *arg, size_t index, unsigned worker)
+{
+	const left_job *j = arg;
+	const size_t first = attend_run_start(&j->runs, index), rows = attend_run_start(&j->runs, index + 1) - first;
+	float *block = j->blocks + first * j->steps * j->kernel->unit;
+	const float *x = j->x + first * j->stride_row;
+	(void)worker;
+	switch (j->kernel->form) {
+	case ATTEND_BLOCK_F32: block_f32(j, block, x, rows); break;
+	case ATTEND_BLOCK_BF16: block_bf16(j, block, x, rows); break;
+	case ATTEND_BLOCK_INT8:
+	case ATTEND_BLOCK_INT8_S: block_int8(j, block, x, first, rows); break;
+	case ATTEND_BLOCK_INT4: block_int4(j, block, x, first, rows); break;
+	}
+}
+
+size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t m, size_t k)
+{
+	const size_t words = attend_product_bytes(m, attend_type_steps(table, type, k), table->kernel[type].unit * sizeof(float));
+	return attend_sum_bytes(words, type >= ATTEND_PACK_INT8 ? 2 * attend_product_bytes(m, 1, sizeof(float)) : 0);
+}
+
+attend_left attend_left_fill(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
+                             size_t stride_row, size_t stride_k, size_t m, size_t k)
+{
+	const attend_kernel *kernel = &table->kernel[type];
+	left_job job = {
+		.table = table,
+		.kernel = kernel,
+		.blocks = scratch,
+		.x = x,
+		.stride_row = stride_row,
+		.stride_k = stride_k,
+		.k = k,
+		.steps = attend_type_steps(table, type, k),
+		.runs = attend_runs_of(m, kernel->mr),
+	};
+	if (type >= ATTEND_PACK_INT8) {
+		unsigned char *at = scratch;
+		const size_t each = attend_product_bytes(m, 1, sizeof(float));
+		job.x_scale = (float *)(void *)at;
+		job.zero = (int32_t *)(void *)(at + each);
+		job.blocks = (float *)(void *)(at + 2 * each);
+	}
+	if (m == 1 && kernel->form == ATTEND_BLOCK_F32 && stride_k == 1 && job.steps * kernel->unit == k) {
+		return (attend_left){.blocks = x}; /* one row is its own block */
+	}
+	attend_run_tasks(job.runs.count, block_task, &job, m * k);
+	return (attend_left){job.blocks, job.x_scale, job.zero};
+}

@@ -1,0 +1,215 @@
+/* pack_weights.c: attend_pack: columns of W from a checkpoint's element type into panels of a pack type.
+ *
+ * int8: symmetric, one scale per column: w = scale q, q = round(w 127 / max |w|).
+ * int4: symmetric, one bf16 scale per group of 32 inputs of a column, q in -8..7 stored as q + 8. */
+#include <math.h>
+#include <string.h>
+
+#include "lib/core/half.h"
+#include "lib/core/threads.h"
+#include "lib/kernels/dispatch.h"
+#include "lib/kernels/pack.h"
+
+/* Inputs of a column that are widened and encoded at a time: a multiple of every depth. */
+enum { PART = 128 };
+
+size_t attend_pack_bytes(attend_pack_type type, size_t n, size_t k)
+{
+	const struct attend_gemm_table *table = attend_gemm_kernels();
+	if (k > SIZE_MAX / 64) return SIZE_MAX;
+	return attend_product_bytes(n / table->nr + (n % table->nr != 0), attend_type_panel_bytes(table, type, k), 1);
+}
+
+typedef struct pack_job {
+	const struct attend_gemm_table *table;
+	attend_pack_type type;
+	unsigned char *panels;
+	size_t k, n, steps, step_bytes, panel_bytes, n0, n1; /* columns n0 .. n1-1 of n */
+	const unsigned char *src;
+	attend_dtype dtype;
+	size_t element, stride_out, stride_in;
+} pack_job;
+
+/* part [columns][PART] = inputs i0 .. i0+count-1 of columns from `column` on, zeros behind them. */
+static void load_part(const pack_job *j, float *part, size_t column, size_t columns, size_t i0, size_t count)
+{
+	const unsigned char *src = j->src + ((column - j->n0) * j->stride_out + i0 * j->stride_in) * j->element;
+	if (j->stride_out == 1 && j->stride_in != 1) {
+		float row[ATTEND_GEMM_MAX_NR];
+		for (size_t i = 0; i < count; i++) {
+			attend_to_f32(row, src + i * j->stride_in * j->element, j->dtype, columns);
+			for (size_t c = 0; c < columns; c++)
+				part[c * PART + i] = row[c];
+		}
+	}
+	for (size_t c = 0; c < columns; c++) {
+		const unsigned char *from = src + c * j->stride_out * j->element;
+		if (j->stride_in == 1) {
+			attend_to_f32(part + c * PART, from, j->dtype, count);
+		} else if (j->stride_out != 1) {
+			for (size_t i = 0; i < count; i++)
+				attend_to_f32(part + c * PART + i, from + i * j->stride_in * j->element, j->dtype, 1);
+		}
+		if (count < PART) memset(part + c * PART + count, 0, (PART - count) * sizeof *part);
+	}
+}
+
+/* Columns `offset` .. of `steps` rows of 32-bit words that lie nr apart; behind the last column of all come zeros. */
+static void place(const pack_job *j, unsigned char *to, size_t offset, size_t columns, size_t width, const float *words,
+                  size_t stride, size_t steps)
+{
+	if (width == j->table->nr) {
+		j->table->interleave((float *)(void *)to, words, stride, columns, width, steps);
+		return;
+	}
+	float *rows = (float *)(void *)to + offset;
+	for (size_t s = 0; s < steps; s++) {
+		for (size_t c = 0; c < columns; c++)
+			memcpy(&rows[s * j->table->nr + c], &words[c * stride + s], sizeof(float));
+		if (columns < width) memset(&rows[s * j->table->nr + columns], 0, (width - columns) * sizeof(float));
+	}
+}
+
+/* The bf16 scale that rounds 32 weights to -8..7 with the least squared error of a few candidates. */
+static uint16_t group_scale(const float *w)
+{
+	float extreme = 0.0f;
+	for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
+		if (!isfinite(w[i])) return attend_f32_bf16(NAN);
+		if (fabsf(w[i]) > fabsf(extreme)) extreme = w[i];
+	}
+	if (!(fabsf(extreme) >= 0x1p-100f)) return 0;
+	uint16_t best = 0;
+	float best_error = INFINITY;
+	for (int candidate = 0; candidate < 8; candidate++) {
+		/* The extreme lands on -6.5 .. -8.25: its sign takes the longer side, the scale's sign follows. */
+		const uint16_t half = attend_f32_bf16(extreme / -(6.5f + 0.25f * (float)candidate));
+		const float scale = attend_bf16_f32(half), inverse = 1.0f / scale;
+		float error = 0.0f;
+		for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
+			float q = rintf(w[i] * inverse);
+			q = q < -8.0f ? -8.0f : q > 7.0f ? 7.0f : q;
+			const float d = w[i] - q * scale;
+			error += d * d;
+		}
+		if (error < best_error) {
+			best_error = error;
+			best = half;
+		}
+	}
+	return best;
+}
+
+/* One group of one column into its place: for each pair of fours of inputs, nr columns of four bytes, the low nibble from
+ * the first four, the high nibble from the second; then the scales. */
+static void place_int4(const pack_job *j, unsigned char *step, size_t column, const float *w)
+{
+	const uint16_t half = w ? group_scale(w) : 0;
+	const float scale = attend_bf16_f32(half), inverse = half ? 1.0f / scale : 0.0f;
+	unsigned char nibble[ATTEND_INT4_GROUP];
+	for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
+		const float q = w ? rintf(w[i] * inverse) : 0.0f;
+		nibble[i] = (unsigned char)((int)(q >= -8.0f ? (q > 7.0f ? 7.0f : q) : -8.0f) + 8);
+	}
+	for (size_t pair = 0; pair < ATTEND_INT4_GROUP / 8; pair++) {
+		for (size_t i = 0; i < 4; i++)
+			step[(pair * j->table->nr + column) * 4 + i] = (unsigned char)(nibble[pair * 8 + i] | nibble[pair * 8 + 4 + i] << 4);
+	}
+	memcpy(step + j->table->nr * (ATTEND_INT4_GROUP / 2) + column * sizeof half, &half, sizeof half);
+}
+
+/* One panel, or the part of it that this call fills. */
+static void pack_task(void *arg, size_t index, unsigned worker)
+{
+	const pack_job *j = arg;
+	const size_t nr = j->table->nr, panel = j->n0 / nr + index;
+	const size_t begin = panel * nr > j->n0 ? panel * nr : j->n0;
+	const size_t limit = (panel + 1) * nr < j->n1 ? (panel + 1) * nr : j->n1;
+	const size_t columns = limit - begin, offset = begin - panel * nr;
+	const size_t width = limit == j->n ? nr - offset : columns; /* the last column brings the zeros behind it */
+	const size_t depth = attend_type_depth(j->type), words_each = PART / depth;
+	unsigned char *to = j->panels + panel * j->panel_bytes, *tail = to + j->steps * j->step_bytes;
+	float part[ATTEND_GEMM_MAX_NR * PART], inverse[ATTEND_GEMM_MAX_NR];
+	int32_t sum[ATTEND_GEMM_MAX_NR] = {0};
+	float words[ATTEND_GEMM_MAX_NR * PART / 2];
+	(void)worker;
+	if (j->type == ATTEND_PACK_INT8) {
+		float scale[ATTEND_GEMM_MAX_NR] = {0};
+		for (size_t i0 = 0; i0 < j->k; i0 += PART) {
+			load_part(j, part, begin, columns, i0, j->k - i0 < PART ? j->k - i0 : PART);
+			for (size_t c = 0; c < columns; c++) {
+				float least, greatest;
+				if (!j->table->range(part + c * PART, PART, &least, &greatest)) {
+					scale[c] = NAN; /* and stays: no comparison below holds */
+					continue;
+				}
+				if (-least > scale[c]) scale[c] = -least;
+				if (greatest > scale[c]) scale[c] = greatest;
+			}
+		}
+		for (size_t c = 0; c < width; c++) {
+			scale[c] /= 127.0f;
+			inverse[c] = scale[c] >= 0x1p-120f ? 1.0f / scale[c] : 0.0f;
+		}
+		memcpy(tail + offset * sizeof(float), scale, width * sizeof(float));
+	}
+	for (size_t s0 = 0; s0 < j->steps; s0 += words_each) {
+		const size_t steps = j->steps - s0 < words_each ? j->steps - s0 : words_each, i0 = s0 * depth;
+		const size_t left = j->k > i0 ? j->k - i0 : 0, count = left < PART ? left : PART;
+		unsigned char *step = to + s0 * j->step_bytes;
+		load_part(j, part, begin, columns, i0, count);
+		switch (j->type) {
+		case ATTEND_PACK_F32: place(j, step, offset, columns, width, part, PART, steps); break;
+		case ATTEND_PACK_BF16:
+			for (size_t c = 0; c < columns; c++) {
+				uint16_t halves[PART];
+				j->table->round_bf16(halves, part + c * PART, PART);
+				memcpy(words + c * words_each, halves, sizeof halves);
+			}
+			place(j, step, offset, columns, width, words, words_each, steps);
+			break;
+		case ATTEND_PACK_INT8:
+			for (size_t c = 0; c < columns; c++) {
+				int8_t q[PART];
+				j->table->quantize((uint8_t *)q, part + c * PART, PART, inverse[c], 0, -127, 127);
+				for (size_t i = 0; i < PART; i++)
+					sum[c] += q[i];
+				memcpy(words + c * words_each, q, sizeof q);
+			}
+			place(j, step, offset, columns, width, words, words_each, steps);
+			break;
+		case ATTEND_PACK_INT4:
+			for (size_t s = 0; s < steps; s++)
+				for (size_t c = 0; c < width; c++)
+					place_int4(j, step + s * j->step_bytes, offset + c, c < columns ? part + c * PART + s * depth : NULL);
+			break;
+		case ATTEND_PACK_TYPES: break;
+		}
+	}
+	if (j->type == ATTEND_PACK_INT8) memcpy(tail + nr * sizeof(float) + offset * sizeof(int32_t), sum, width * sizeof(int32_t));
+}
+
+void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype, size_t stride_out,
+                 size_t stride_in)
+{
+	if (n == 0) return;
+	const struct attend_gemm_table *table = attend_gemm_kernels();
+	pack_job job = {
+		.table = table,
+		.type = packed->type,
+		.panels = packed->data,
+		.k = packed->k,
+		.n = packed->n,
+		.steps = attend_type_steps(table, packed->type, packed->k),
+		.step_bytes = attend_type_step_bytes(table, packed->type),
+		.panel_bytes = attend_type_panel_bytes(table, packed->type, packed->k),
+		.n0 = n0,
+		.n1 = n0 + n,
+		.src = src,
+		.dtype = dtype,
+		.element = attend_dtype_bits(dtype) / 8,
+		.stride_out = stride_out,
+		.stride_in = stride_in,
+	};
+	attend_run_tasks((n0 + n - 1) / table->nr - n0 / table->nr + 1, pack_task, &job, n * packed->k);
+}
