@@ -15,7 +15,7 @@ typedef struct marian {
 	attend_vocab vocab, target; /* vocab.json; target_vocab.json or empty: then one vocabulary serves both */
 	attend_trie trie;           /* values: pieces */
 	int32_t *ids;               /* of the pieces, in vocab */
-	double *bonus;              /* score of a piece, or of a byte of a user-defined one */
+	float *bonus;              /* score of a piece, or of a byte of a user-defined one */
 	bool *user_defined;
 	float unk_score;
 	bool byte_fallback;
@@ -51,10 +51,10 @@ static void search(const marian *model, node *nodes, const char *word, uint32_t 
 		bool single = false;
 		for (uint32_t i = at; i < size && attend_trie_step(&model->trie, &base, (unsigned char)word[i], &piece); i++) {
 			if (piece < 0) continue;
-			const double n = i + 1 - at;
-			const double score = (model->user_defined[piece] ? n * model->bonus[piece] - 0.1 : model->bonus[piece]) + here;
+			const float n = (float)(i + 1 - at);
+			const float score = (model->user_defined[piece] ? n * model->bonus[piece] - 0.1f : model->bonus[piece]) + here;
 			node *to = &nodes[i + 1];
-			if (to->start == UINT32_MAX || score > to->score) *to = (node){(float)score, at, piece};
+			if (to->start == UINT32_MAX || score > to->score) *to = (node){score, at, piece};
 			if (i + 1 - at == length) single = true;
 		}
 		if (!single) {
