@@ -19,11 +19,11 @@ typedef struct bpe {
 	size_t prefix_size, suffix_size;
 	bool has_unk; /* an unk_token is named; base.unk_id is -1 when the vocabulary lacks it */
 	bool fuse_unk, byte_fallback, ignore_merges;
-	bool bytes;               /* words are raw bytes */
-	int32_t byte_ids[256];    /* of the byte's character in GPT-2's table */
-	int32_t ascii_ids[128];   /* of undecorated characters */
+	bool bytes;                /* words are raw bytes */
+	int32_t byte_ids[256];     /* of the byte's character in GPT-2's table */
+	int32_t ascii_ids[128];    /* of undecorated characters */
 	int32_t fallback_ids[256]; /* of "<0xXX>" */
-	attend_vocab raw;         /* with `bytes` and ignore_merges: tokens as raw bytes */
+	attend_vocab raw;          /* with `bytes` and ignore_merges: tokens as raw bytes */
 } bpe;
 
 typedef struct bpe_scratch {
@@ -55,8 +55,7 @@ static attend_status add_bytes(const bpe *model, bpe_scratch *scratch, const cha
 	*done = false;
 	for (size_t i = 0; i < size; i++)
 		if (model->fallback_ids[(unsigned char)spelling[i]] < 0) return ATTEND_OK;
-	for (size_t i = 0; i < size; i++)
-		ATTEND_TRY(add(scratch, model->fallback_ids[(unsigned char)spelling[i]], 1));
+	for (size_t i = 0; i < size; i++) ATTEND_TRY(add(scratch, model->fallback_ids[(unsigned char)spelling[i]], 1));
 	*done = true;
 	return ATTEND_OK;
 }
@@ -95,7 +94,8 @@ static attend_status split_text(const bpe *model, bpe_scratch *scratch, const ch
 		if (model->byte_fallback) ATTEND_TRY(add_bytes(model, scratch, spelling, length, &done));
 		if (done || !model->has_unk) continue;
 		if (model->base.unk_id < 0)
-			return attend_fail(ATTEND_ERR_FORMAT, "a character is not in the vocabulary, and neither is the unknown token");
+			return attend_fail(ATTEND_ERR_FORMAT,
+			                   "a character is not in the vocabulary, and neither is the unknown token");
 		if (unknown > 0 && !model->fuse_unk) {
 			ATTEND_TRY(add(scratch, model->base.unk_id, unknown));
 			unknown = 0;
@@ -238,16 +238,16 @@ static void free_model(attend_token_model *base)
 }
 
 static const attend_token_model_ops ops = {
-    .type = "BPE",
-    .tokenize = tokenize,
-    .token_to_id = token_to_id,
-    .id_to_token = id_to_token,
-    .vocab_size = vocab_size,
-    .id_bound = id_bound,
-    .use_bytes = use_bytes,
-    .scratch_new = scratch_new,
-    .scratch_free = scratch_free,
-    .free = free_model,
+	.type = "BPE",
+	.tokenize = tokenize,
+	.token_to_id = token_to_id,
+	.id_to_token = id_to_token,
+	.vocab_size = vocab_size,
+	.id_bound = id_bound,
+	.use_bytes = use_bytes,
+	.scratch_new = scratch_new,
+	.scratch_free = scratch_free,
+	.free = free_model,
 };
 
 /* ---- making one ---- */
@@ -275,8 +275,7 @@ static attend_status read_merge(bpe *model, const attend_merge *merge, uint32_t 
 	attend_status status = ATTEND_OK;
 	if (id < 0)
 		status = attend_fail(ATTEND_ERR_FORMAT, "the merged token \"%.*s\" is not in the vocabulary", (int)size, token);
-	else
-		attend_merge_table_put(&model->merges, left, right, rank, id);
+	else attend_merge_table_put(&model->merges, left, right, rank, id);
 	if (token != small) free(token);
 	return status;
 }
@@ -290,7 +289,8 @@ static attend_status fill(bpe *model, const attend_merge *merges, size_t count, 
 	model->prefix_size = strlen(model->prefix);
 	model->suffix_size = strlen(model->suffix);
 	model->has_unk = config->unk_token != NULL;
-	model->base.unk_id = model->has_unk ? attend_vocab_find(&model->vocab, config->unk_token, strlen(config->unk_token)) : -1;
+	model->base.unk_id =
+		model->has_unk ? attend_vocab_find(&model->vocab, config->unk_token, strlen(config->unk_token)) : -1;
 	model->fuse_unk = config->fuse_unk;
 	model->byte_fallback = config->byte_fallback;
 	model->ignore_merges = config->ignore_merges;

@@ -21,9 +21,9 @@ typedef enum attend_decoder_kind {
 /* One step: strings to strings. Text fields are owned. */
 typedef struct attend_decoder_step {
 	attend_decoder_kind kind;
-	char *text;              /* WordPiece: prefix; BPE: suffix; CTC: pad token; Replace: content */
+	char *text; /* WordPiece: prefix; BPE: suffix; CTC: pad token; Replace: content */
 	size_t text_size;
-	char *delimiter;         /* CTC: word_delimiter_token */
+	char *delimiter; /* CTC: word_delimiter_token */
 	size_t delimiter_size;
 	attend_pattern *pattern; /* Replace */
 	uint32_t character;      /* Metaspace: replacement; Strip: content */
@@ -39,8 +39,8 @@ struct attend_decoder {
 };
 
 /* Run one step on `in`; `out` is cleared first. `special` as in attend_decoder_run. */
-attend_status attend_decoder_step_run(const attend_decoder_step *step, const attend_string_list *in, const bool *special,
-                                      attend_string_list *out);
+attend_status attend_decoder_step_run(const attend_decoder_step *step, const attend_string_list *in,
+                                      const bool *special, attend_string_list *out);
 
 /* The i-th string of a list. */
 static inline const char *attend_string_at(const attend_string_list *list, size_t i, size_t *size)

@@ -32,13 +32,13 @@ typedef struct replacement {
 } replacement;
 
 static const replacement library_rules[] = {
-    {" .", "."},     {" ?", "?"},     {" !", "!"},          {" ,", ","},     {" ' ", "'"},     {" n't", "n't"},
-    {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+	{" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
+	{" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
 static const replacement transformers_rules[] = {
-    {" .", "."},   {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
-    {" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
+	{" .", "."},     {" ?", "?"},   {" !", "!"},   {" ,", ","},     {" ' ", "'"},
+	{" n't", "n't"}, {" 'm", "'m"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
 };
 
 /* Apply rules one after the other to all of `text`, with `spare` as the other buffer. */
@@ -115,7 +115,8 @@ static void strip(const attend_decoder_step *step, attend_buffer *out, const cha
 	size_t from = 0, to = size;
 	for (size_t i = 0; i < step->start && size - from >= mark_size && memcmp(token + from, mark, mark_size) == 0; i++)
 		from += mark_size;
-	for (size_t i = 0; i < step->stop && to - from >= mark_size && memcmp(token + to - mark_size, mark, mark_size) == 0; i++)
+	for (size_t i = 0; i < step->stop && to - from >= mark_size && memcmp(token + to - mark_size, mark, mark_size) == 0;
+	     i++)
 		to -= mark_size;
 	attend_buffer_append(out, token + from, to - from);
 }
@@ -247,7 +248,8 @@ static attend_status flush_bytes(attend_buffer *bytes, attend_string_list *out)
 	if (attend_utf8_valid_prefix(bytes->data, bytes->size) == bytes->size)
 		status = attend_string_list_push(out, bytes->data, bytes->size);
 	else
-		for (size_t i = 0; status == ATTEND_OK && i < bytes->size; i++) status = attend_string_list_push(out, "\ufffd", 3);
+		for (size_t i = 0; status == ATTEND_OK && i < bytes->size; i++)
+			status = attend_string_list_push(out, "\ufffd", 3);
 	attend_buffer_clear(bytes);
 	return status;
 }
@@ -277,7 +279,8 @@ static const char space_mark[] = "\u2581";
 
 /* SentencePiece's decoding of a run of pieces: control pieces are invisible, and while there is no text yet a piece loses
  * its leading space mark. Pieces that source.spm does not know stay as they are (their marks become spaces all the same). */
-static void marian_piece(const attend_decoder_step *step, attend_buffer *out, const char *piece, size_t size, bool start)
+static void marian_piece(const attend_decoder_step *step, attend_buffer *out, const char *piece, size_t size,
+                         bool start)
 {
 	const int32_t kind = attend_vocab_find(&step->pieces, piece, size);
 	if (kind == 1) return;
@@ -330,8 +333,8 @@ static attend_status marian(const attend_decoder_step *step, const attend_string
 	return status;
 }
 
-attend_status attend_decoder_step_run(const attend_decoder_step *step, const attend_string_list *in, const bool *special,
-                                      attend_string_list *out)
+attend_status attend_decoder_step_run(const attend_decoder_step *step, const attend_string_list *in,
+                                      const bool *special, attend_string_list *out)
 {
 	attend_string_list_clear(out);
 	switch (step->kind) {

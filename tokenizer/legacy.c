@@ -78,9 +78,9 @@ attend_status attend_read_token(attend_named_token *out, bool *is_token, const a
 }
 
 static const char *const token_keys[ATTEND_SPECIAL_TOKEN_COUNT] = {
-    [ATTEND_TOKEN_UNK] = "unk_token",   [ATTEND_TOKEN_CLS] = "cls_token", [ATTEND_TOKEN_SEP] = "sep_token",
-    [ATTEND_TOKEN_PAD] = "pad_token",   [ATTEND_TOKEN_MASK] = "mask_token", [ATTEND_TOKEN_BOS] = "bos_token",
-    [ATTEND_TOKEN_EOS] = "eos_token",
+	[ATTEND_TOKEN_UNK] = "unk_token", [ATTEND_TOKEN_CLS] = "cls_token",   [ATTEND_TOKEN_SEP] = "sep_token",
+	[ATTEND_TOKEN_PAD] = "pad_token", [ATTEND_TOKEN_MASK] = "mask_token", [ATTEND_TOKEN_BOS] = "bos_token",
+	[ATTEND_TOKEN_EOS] = "eos_token",
 };
 
 /* added_tokens_decoder knows the flags of a token that is only named elsewhere. */
@@ -129,10 +129,11 @@ static bool is_known(const attend_folder *folder, const char *content, size_t si
 	return attend_vocab_find(&folder->known, content, size) >= 0;
 }
 
-static attend_status add(attend_tokenizer *tokenizer, attend_folder *folder, const attend_named_token *token, bool special)
+static attend_status add(attend_tokenizer *tokenizer, attend_folder *folder, const attend_named_token *token,
+                         bool special)
 {
-	attend_added_token added = {token->content, token->size,     token->single_word, token->lstrip,
-	                            token->rstrip,  token->normalized, special,          -1};
+	attend_added_token added = {
+		token->content, token->size, token->single_word, token->lstrip, token->rstrip, token->normalized, special, -1};
 	ATTEND_TRY(attend_tokenizer_add_token(tokenizer, &added));
 	return attend_vocab_put(&folder->known, token->content, token->size, 0);
 }
@@ -157,7 +158,8 @@ static attend_status names_special(bool *out, const attend_folder *folder, const
 	for (int which = 0; which < ATTEND_SPECIAL_TOKEN_COUNT; which++) {
 		attend_named_token named;
 		ATTEND_TRY(attend_folder_named(&named, folder, (attend_special_token)which));
-		if (named.content != NULL && named.size == token->size && memcmp(named.content, token->content, token->size) == 0)
+		if (named.content != NULL && named.size == token->size &&
+		    memcmp(named.content, token->content, token->size) == 0)
 			*out = true;
 	}
 	static const char *const keys[] = {"extra_special_tokens", "additional_special_tokens"};
@@ -168,7 +170,8 @@ static attend_status names_special(bool *out, const attend_folder *folder, const
 			attend_named_token other;
 			bool is_token;
 			ATTEND_TRY(attend_read_token(&other, &is_token, item));
-			if (is_token && other.size == token->size && memcmp(other.content, token->content, token->size) == 0) *out = true;
+			if (is_token && other.size == token->size && memcmp(other.content, token->content, token->size) == 0)
+				*out = true;
 		}
 	}
 	return ATTEND_OK;
@@ -181,7 +184,8 @@ static attend_status read_decoder_item(numbered *out, const attend_json *item)
 	char *end;
 	bool is_token;
 	out->id = strtoll(key, &end, 10);
-	if (end == key || *end != 0 || out->id < 0) return attend_json_fail(item, "expected a token id as key, found \"%s\"", key);
+	if (end == key || *end != 0 || out->id < 0)
+		return attend_json_fail(item, "expected a token id as key, found \"%s\"", key);
 	ATTEND_TRY(attend_read_token(&out->token, &is_token, item));
 	if (!is_token) return attend_json_fail(item, "expected a token with \"content\"");
 	return attend_json_get_bool(&out->special, item, "special");
@@ -251,8 +255,10 @@ static attend_status add_other_named(attend_tokenizer *tokenizer, attend_folder 
 		size_t size;
 		const char *key = attend_json_key(item, &size);
 		bool standard = false;
-		for (int which = 0; which < ATTEND_SPECIAL_TOKEN_COUNT; which++) standard = standard || strcmp(key, token_keys[which]) == 0;
-		if (!standard && size > 6 && strcmp(key + size - 6, "_token") == 0) ATTEND_TRY(add_value(tokenizer, folder, item));
+		for (int which = 0; which < ATTEND_SPECIAL_TOKEN_COUNT; which++)
+			standard = standard || strcmp(key, token_keys[which]) == 0;
+		if (!standard && size > 6 && strcmp(key + size - 6, "_token") == 0)
+			ATTEND_TRY(add_value(tokenizer, folder, item));
 	}
 	return ATTEND_OK;
 }

@@ -11,15 +11,15 @@ typedef struct attend_family attend_family;
 /* A folder's side files; NULL: not there. */
 typedef struct attend_folder {
 	const char *path;
-	attend_json *config;      /* tokenizer_config.json */
-	attend_json *model;       /* config.json */
-	attend_json *special_map; /* special_tokens_map.json, unless tokenizer_config.json has added_tokens_decoder */
-	attend_json *added;       /* added_tokens.json, likewise */
+	attend_json *config;         /* tokenizer_config.json */
+	attend_json *model;          /* config.json */
+	attend_json *special_map;    /* special_tokens_map.json, unless tokenizer_config.json has added_tokens_decoder */
+	attend_json *added;          /* added_tokens.json, likewise */
 	const attend_family *family; /* NULL: none is named, or one that has no rules of its own here */
 	char class_name[64];         /* without "Fast"; "": none is named */
 	/* What the family's build found, for the tokens that come after it. */
-	attend_spm spm;   /* count 0: none */
-	size_t extra_ids; /* T5's <extra_id_0> ... */
+	attend_spm spm;     /* count 0: none */
+	size_t extra_ids;   /* T5's <extra_id_0> ... */
 	attend_vocab known; /* contents of the tokens added so far */
 } attend_folder;
 
@@ -96,7 +96,7 @@ attend_status attend_build_marian(attend_tokenizer *tokenizer, attend_folder *fo
 attend_status attend_finish_marian(attend_tokenizer *tokenizer, const attend_folder *folder);
 
 /* marian_model.c. Takes over what `vocab` and `target` hold (target empty: one vocabulary), on failure too. */
-attend_status attend_marian_new(attend_token_model **out, attend_vocab *vocab, attend_vocab *target, const attend_spm *spm,
-                                const char *unk_token);
+attend_status attend_marian_new(attend_token_model **out, attend_vocab *vocab, attend_vocab *target,
+                                const attend_spm *spm, const char *unk_token);
 
 #endif

@@ -69,7 +69,8 @@ static attend_status read_common(attend_tokenizer *tokenizer, const attend_folde
 	ATTEND_TRY(attend_folder_bool(&tokenizer->clean_up, folder, "clean_up_tokenization_spaces"));
 	/* transformers 5 leaves the text of BPE models alone: their spaces are part of the tokens */
 	bool corrupt = false;
-	ATTEND_TRY(attend_folder_bool(&corrupt, folder, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output"));
+	ATTEND_TRY(attend_folder_bool(&corrupt, folder,
+	                              "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output"));
 	if (strcmp(tokenizer->model->ops->type, "BPE") == 0 && !corrupt) tokenizer->clean_up = false;
 	return ATTEND_OK;
 }
@@ -78,18 +79,17 @@ static attend_status read_common(attend_tokenizer *tokenizer, const attend_folde
 static void guess_special(attend_tokenizer *tokenizer)
 {
 	static const char *const usual[ATTEND_SPECIAL_TOKEN_COUNT][4] = {
-	    [ATTEND_TOKEN_UNK] = {"[UNK]", "<unk>"},
-	    [ATTEND_TOKEN_CLS] = {"[CLS]", "<cls>", "<s>"},
-	    [ATTEND_TOKEN_SEP] = {"[SEP]", "<sep>", "</s>"},
-	    [ATTEND_TOKEN_PAD] = {"[PAD]", "<pad>"},
-	    [ATTEND_TOKEN_MASK] = {"[MASK]", "<mask>"},
-	    [ATTEND_TOKEN_BOS] = {"<s>", "<|endoftext|>"},
-	    [ATTEND_TOKEN_EOS] = {"</s>", "<|endoftext|>"},
+		[ATTEND_TOKEN_UNK] = {"[UNK]", "<unk>"},         [ATTEND_TOKEN_CLS] = {"[CLS]", "<cls>", "<s>"},
+		[ATTEND_TOKEN_SEP] = {"[SEP]", "<sep>", "</s>"}, [ATTEND_TOKEN_PAD] = {"[PAD]", "<pad>"},
+		[ATTEND_TOKEN_MASK] = {"[MASK]", "<mask>"},      [ATTEND_TOKEN_BOS] = {"<s>", "<|endoftext|>"},
+		[ATTEND_TOKEN_EOS] = {"</s>", "<|endoftext|>"},
 	};
-	if (tokenizer->special_ids[ATTEND_TOKEN_UNK] < 0) tokenizer->special_ids[ATTEND_TOKEN_UNK] = tokenizer->model->unk_id;
+	if (tokenizer->special_ids[ATTEND_TOKEN_UNK] < 0)
+		tokenizer->special_ids[ATTEND_TOKEN_UNK] = tokenizer->model->unk_id;
 	for (int which = 0; which < ATTEND_SPECIAL_TOKEN_COUNT; which++)
 		for (size_t i = 0; i < 4 && usual[which][i] != NULL && tokenizer->special_ids[which] < 0; i++)
-			tokenizer->special_ids[which] = attend_tokenizer_token_to_id(tokenizer, usual[which][i], strlen(usual[which][i]));
+			tokenizer->special_ids[which] =
+				attend_tokenizer_token_to_id(tokenizer, usual[which][i], strlen(usual[which][i]));
 }
 
 /* ---- tokenizer.json ---- */
@@ -146,9 +146,11 @@ static attend_status family_by_files(attend_folder *folder)
 	static const struct {
 		const char *file, *class_name;
 	} kinds[] = {
-	    {"vocab.txt", "BertTokenizer"},      {"source.spm", "MarianTokenizer"},
-	    {"merges.txt", "GPT2Tokenizer"},     {"spiece.model", "T5Tokenizer"},
-	    {"sentencepiece.bpe.model", "XLMRobertaTokenizer"},
+		{"vocab.txt", "BertTokenizer"},
+		{"source.spm", "MarianTokenizer"},
+		{"merges.txt", "GPT2Tokenizer"},
+		{"spiece.model", "T5Tokenizer"},
+		{"sentencepiece.bpe.model", "XLMRobertaTokenizer"},
 	};
 	bool found = false;
 	for (size_t i = 0; !found && i < sizeof kinds / sizeof *kinds; i++) {
@@ -156,8 +158,10 @@ static attend_status family_by_files(attend_folder *folder)
 		if (found) folder->family = attend_family_of_class(kinds[i].class_name);
 	}
 	if (!found)
-		return attend_fail(ATTEND_ERR_NOTFOUND, "%s: no tokenizer: neither tokenizer.json, vocab.txt, vocab.json with merges.txt, "
-		                                        "spiece.model, sentencepiece.bpe.model nor source.spm", folder->path);
+		return attend_fail(ATTEND_ERR_NOTFOUND,
+		                   "%s: no tokenizer: neither tokenizer.json, vocab.txt, vocab.json with merges.txt, "
+		                   "spiece.model, sentencepiece.bpe.model nor source.spm",
+		                   folder->path);
 	return ATTEND_OK;
 }
 
@@ -166,10 +170,11 @@ static attend_status load_legacy(attend_tokenizer **out, attend_folder *folder)
 	if (folder->family == NULL) {
 		static const char *const neutral[] = {"", "PreTrainedTokenizer", "TokenizersBackend"};
 		bool known = false;
-		for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++) known = known || strcmp(folder->class_name, neutral[i]) == 0;
+		for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++)
+			known = known || strcmp(folder->class_name, neutral[i]) == 0;
 		if (!known)
-			return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: the tokenizer class \"%s\" without a tokenizer.json", folder->path,
-			                   folder->class_name);
+			return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: the tokenizer class \"%s\" without a tokenizer.json",
+			                   folder->path, folder->class_name);
 		ATTEND_TRY(family_by_files(folder));
 	}
 	attend_tokenizer *tokenizer;
@@ -196,14 +201,16 @@ attend_status attend_tokenizer_load(attend_tokenizer **out, const char *path)
 		close_folder(&folder);
 		return status;
 	}
-	if (!attend_folder_exists(path)) return attend_fail(ATTEND_ERR_NOTFOUND, "%s: no such folder or tokenizer.json", path);
+	if (!attend_folder_exists(path))
+		return attend_fail(ATTEND_ERR_NOTFOUND, "%s: no such folder or tokenizer.json", path);
 	ATTEND_TRY(open_folder(&folder, path));
 	char *json = NULL;
 	attend_status status = attend_folder_path(&json, path, "tokenizer.json");
 	bool marian = false; /* a tokenizer of its own, which no tokenizer.json describes */
 	if (status == ATTEND_OK && folder.family != NULL && strcmp(folder.family->class_name, "MarianTokenizer") == 0)
 		status = has_file(&marian, &folder, "source.spm");
-	if (status == ATTEND_OK) status = json != NULL && !marian ? load_json(out, &folder, json) : load_legacy(out, &folder);
+	if (status == ATTEND_OK)
+		status = json != NULL && !marian ? load_json(out, &folder, json) : load_legacy(out, &folder);
 	free(json);
 	close_folder(&folder);
 	return status;

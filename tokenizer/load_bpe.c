@@ -25,7 +25,8 @@ static attend_status read_merges(merges_file *file, const char *path)
 {
 	size_t size;
 	ATTEND_TRY(attend_file_read(&file->text, &size, path, (size_t)1 << 28));
-	while (size > 0 && (file->text[size - 1] == '\n' || file->text[size - 1] == '\r')) size--; /* empty lines at the end */
+	while (size > 0 && (file->text[size - 1] == '\n' || file->text[size - 1] == '\r'))
+		size--; /* empty lines at the end */
 	size_t number = 1;
 	for (size_t start = 0; start < size; number++) {
 		const char *line = file->text + start, *newline = memchr(line, '\n', size - start);
@@ -36,8 +37,8 @@ static attend_status read_merges(merges_file *file, const char *path)
 		ATTEND_TRY(attend_grow(&file->merges, &file->capacity, file->count + 1, sizeof *file->merges, "merges"));
 		ATTEND_TRY(attend_grow(&file->lines, &file->line_capacity, file->count + 1, sizeof *file->lines, "merges"));
 		if (!attend_merge_split(&file->merges[file->count], line, length))
-			return attend_fail(ATTEND_ERR_FORMAT, "%s: line %zu: expected two parts and one space, found \"%.*s\"", path, number,
-			                   (int)(length < 200 ? length : 200), line);
+			return attend_fail(ATTEND_ERR_FORMAT, "%s: line %zu: expected two parts and one space, found \"%.*s\"",
+			                   path, number, (int)(length < 200 ? length : 200), line);
 		file->lines[file->count++] = number;
 	}
 	return ATTEND_OK;
@@ -60,7 +61,8 @@ static attend_status make_model(attend_token_model **out, attend_vocab *vocab, c
 	return status;
 }
 
-static attend_status build_model(attend_tokenizer *tokenizer, const attend_folder *folder, const attend_bpe_config *config)
+static attend_status build_model(attend_tokenizer *tokenizer, const attend_folder *folder,
+                                 const attend_bpe_config *config)
 {
 	attend_json *document;
 	char *path = NULL;
@@ -81,9 +83,10 @@ attend_status attend_build_gpt1(attend_tokenizer *tokenizer, attend_folder *fold
 	attend_bpe_config config = {.end_of_word_suffix = "</w>"};
 	ATTEND_TRY(attend_folder_content(&config.unk_token, folder, ATTEND_TOKEN_UNK, "<unk>"));
 	ATTEND_TRY(build_model(tokenizer, folder, &config));
-	ATTEND_TRY(attend_normalizer_from_text(&tokenizer->normalizer, "{\"type\":\"BertNormalizer\",\"clean_text\":true,"
-	                                                               "\"handle_chinese_chars\":true,\"strip_accents\":null,"
-	                                                               "\"lowercase\":true}"));
+	ATTEND_TRY(attend_normalizer_from_text(&tokenizer->normalizer,
+	                                       "{\"type\":\"BertNormalizer\",\"clean_text\":true,"
+	                                       "\"handle_chinese_chars\":true,\"strip_accents\":null,"
+	                                       "\"lowercase\":true}"));
 	ATTEND_TRY(attend_pretokenizer_from_text(&tokenizer->pretokenizer, "{\"type\":\"BertPreTokenizer\"}"));
 	return attend_decoder_from_text(&tokenizer->decoder, "{\"type\":\"BPEDecoder\",\"suffix\":\"</w>\"}");
 }
@@ -140,10 +143,11 @@ attend_status attend_finish_roberta(attend_tokenizer *tokenizer, const attend_fo
 	return ATTEND_OK;
 }
 
-static attend_status set_bool(const attend_json *document, const char *component, const char *type_wanted, const char *key,
-                              bool value)
+static attend_status set_bool(const attend_json *document, const char *component, const char *type_wanted,
+                              const char *key, bool value)
 {
-	attend_json *object = (attend_json *)(uintptr_t)attend_json_get(document, component); /* of a document that is ours */
+	attend_json *object =
+		(attend_json *)(uintptr_t)attend_json_get(document, component); /* of a document that is ours */
 	const char *type = NULL;
 	if (object == NULL || attend_json_type(object) != ATTEND_JSON_OBJECT) return ATTEND_OK;
 	ATTEND_TRY(attend_json_get_string(&type, object, "type"));

@@ -8,13 +8,13 @@
 
 typedef struct spm_class {
 	const char *name;
-	const char *file;                     /* where the class looks first */
+	const char *file; /* where the class looks first */
 	attend_status (*pieces)(attend_unigram_pieces *out, int32_t *unk_id, attend_folder *folder);
-	bool quotes;                          /* `` and '' become " */
-	bool always_strip_accents;            /* XLNet ignores keep_accents */
-	bool lower;                           /* default of do_lower_case */
-	bool prefix_key;                      /* add_prefix_space false is obeyed */
-	const char *single, *pair;            /* template of tokens[0], tokens[1] */
+	bool quotes;               /* `` and '' become " */
+	bool always_strip_accents; /* XLNet ignores keep_accents */
+	bool lower;                /* default of do_lower_case */
+	bool prefix_key;           /* add_prefix_space false is obeyed */
+	const char *single, *pair; /* template of tokens[0], tokens[1] */
 	attend_special_token tokens[2];
 	size_t token_count;
 } spm_class;
@@ -38,7 +38,8 @@ static attend_status add_named(attend_unigram_pieces *out, const attend_folder *
 static attend_status add_file(attend_unigram_pieces *out, const attend_spm *spm, size_t first)
 {
 	for (size_t i = first; i < spm->count; i++)
-		ATTEND_TRY(attend_unigram_pieces_add(out, spm->pieces[i].text, spm->pieces[i].size, (double)spm->pieces[i].score));
+		ATTEND_TRY(
+			attend_unigram_pieces_add(out, spm->pieces[i].text, spm->pieces[i].size, (double)spm->pieces[i].score));
 	return ATTEND_OK;
 }
 
@@ -115,14 +116,14 @@ static attend_status pegasus_pieces(attend_unigram_pieces *out, int32_t *unk_id,
 }
 
 static const spm_class classes[] = {
-    {.name = "T5Tokenizer",
+	{.name = "T5Tokenizer",
      .file = "spiece.model",
      .pieces = t5_pieces,
      .single = "A:0 0:0",
      .pair = "A:0 0:0 B:0 0:0",
      .tokens = {ATTEND_TOKEN_EOS},
      .token_count = 1},
-    {.name = "AlbertTokenizer",
+	{.name = "AlbertTokenizer",
      .file = "spiece.model",
      .pieces = albert_pieces,
      .quotes = true,
@@ -132,7 +133,7 @@ static const spm_class classes[] = {
      .pair = "0:0 A:0 1:0 B:1 1:1",
      .tokens = {ATTEND_TOKEN_CLS, ATTEND_TOKEN_SEP},
      .token_count = 2},
-    {.name = "XLNetTokenizer",
+	{.name = "XLNetTokenizer",
      .file = "spiece.model",
      .pieces = xlnet_pieces,
      .quotes = true,
@@ -141,7 +142,7 @@ static const spm_class classes[] = {
      .pair = "A:0 0:0 B:1 0:1 1:2",
      .tokens = {ATTEND_TOKEN_SEP, ATTEND_TOKEN_CLS},
      .token_count = 2},
-    {.name = "CamembertTokenizer",
+	{.name = "CamembertTokenizer",
      .file = "sentencepiece.bpe.model",
      .pieces = camembert_pieces,
      .prefix_key = true,
@@ -149,7 +150,7 @@ static const spm_class classes[] = {
      .pair = "0:0 A:0 1:0 1:0 B:0 1:0",
      .tokens = {ATTEND_TOKEN_BOS, ATTEND_TOKEN_EOS},
      .token_count = 2},
-    {.name = "XLMRobertaTokenizer",
+	{.name = "XLMRobertaTokenizer",
      .file = "sentencepiece.bpe.model",
      .pieces = xlmr_pieces,
      .prefix_key = true,
@@ -157,7 +158,7 @@ static const spm_class classes[] = {
      .pair = "0:0 A:0 1:0 1:0 B:0 1:0",
      .tokens = {ATTEND_TOKEN_BOS, ATTEND_TOKEN_EOS},
      .token_count = 2},
-    {.name = "PegasusTokenizer",
+	{.name = "PegasusTokenizer",
      .file = "spiece.model",
      .pieces = pegasus_pieces,
      .single = "A:0 0:0",
@@ -214,11 +215,11 @@ static attend_status build_normalizer(attend_tokenizer *tokenizer, const attend_
 		status = attend_normalizer_precompiled(&parts[1], spm->charsmap, spm->charsmap_size);
 	if (status == ATTEND_OK && class->pieces == pegasus_pieces)
 		status = attend_normalizer_from_text(
-		    &parts[2], spm->charsmap_size > 0
-		                   ? "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}"
-		                   : "{\"type\":\"Sequence\",\"normalizers\":["
-		                     "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\n\"},\"content\":\" \"},"
-		                     "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}]}");
+			&parts[2], spm->charsmap_size > 0
+						   ? "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}"
+						   : "{\"type\":\"Sequence\",\"normalizers\":["
+							 "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\n\"},\"content\":\" \"},"
+							 "{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}]}");
 	if (status != ATTEND_OK) {
 		for (size_t i = 0; i < 3; i++) attend_normalizer_free(parts[i]);
 		return status;
@@ -232,9 +233,11 @@ static attend_status build_metaspace(attend_tokenizer *tokenizer, const attend_f
 	bool prefix = true;
 	if (class->prefix_key) ATTEND_TRY(attend_folder_bool(&prefix, folder, "add_prefix_space"));
 	char metaspace[128], sequence[256];
-	snprintf(metaspace, sizeof metaspace, "{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"%s\",\"split\":true}",
+	snprintf(metaspace, sizeof metaspace,
+	         "{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"%s\",\"split\":true}",
 	         prefix ? "always" : "never");
-	snprintf(sequence, sizeof sequence, "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},%s]}", metaspace);
+	snprintf(sequence, sizeof sequence, "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},%s]}",
+	         metaspace);
 	const bool alone = class->pieces == pegasus_pieces;
 	ATTEND_TRY(attend_pretokenizer_from_text(&tokenizer->pretokenizer, alone ? metaspace : sequence));
 	return attend_decoder_from_text(&tokenizer->decoder, metaspace);
@@ -245,8 +248,8 @@ attend_status attend_build_spm(attend_tokenizer *tokenizer, attend_folder *folde
 	const spm_class *class = class_of(folder);
 	ATTEND_TRY(read_file(&folder->spm, folder, class));
 	if (folder->spm.model_type != ATTEND_SPM_UNIGRAM)
-		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: a SentencePiece model of type %d, expected 1 (unigram)", folder->path,
-		                   (int)folder->spm.model_type);
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: a SentencePiece model of type %d, expected 1 (unigram)",
+		                   folder->path, (int)folder->spm.model_type);
 	attend_unigram_pieces pieces = {0};
 	int32_t unk_id = -1;
 	const attend_status status = class->pieces(&pieces, &unk_id, folder);

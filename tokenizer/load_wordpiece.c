@@ -107,7 +107,8 @@ attend_status attend_finish_mpnet(attend_tokenizer *tokenizer, const attend_fold
 /* The class's arguments win over the normaliser of a tokenizer.json, also where they are defaults. */
 attend_status attend_adapt_bert(attend_json *document, const attend_folder *folder)
 {
-	attend_json *normalizer = (attend_json *)(uintptr_t)attend_json_get(document, "normalizer"); /* of a document that is ours */
+	attend_json *normalizer =
+		(attend_json *)(uintptr_t)attend_json_get(document, "normalizer"); /* of a document that is ours */
 	const char *type = NULL;
 	if (normalizer == NULL || attend_json_type(normalizer) != ATTEND_JSON_OBJECT) return ATTEND_OK;
 	ATTEND_TRY(attend_json_get_string(&type, normalizer, "type"));

@@ -15,7 +15,7 @@ typedef struct marian {
 	attend_vocab vocab, target; /* vocab.json; target_vocab.json or empty: then one vocabulary serves both */
 	attend_trie trie;           /* values: pieces */
 	int32_t *ids;               /* of the pieces, in vocab */
-	float *bonus;              /* score of a piece, or of a byte of a user-defined one */
+	float *bonus;               /* score of a piece, or of a byte of a user-defined one */
 	bool *user_defined;
 	float unk_score;
 	bool byte_fallback;
@@ -52,7 +52,8 @@ static void search(const marian *model, node *nodes, const char *word, uint32_t 
 		for (uint32_t i = at; i < size && attend_trie_step(&model->trie, &base, (unsigned char)word[i], &piece); i++) {
 			if (piece < 0) continue;
 			const float n = (float)(i + 1 - at);
-			const float score = (model->user_defined[piece] ? n * model->bonus[piece] - 0.1f : model->bonus[piece]) + here;
+			const float score =
+				(model->user_defined[piece] ? n * model->bonus[piece] - 0.1f : model->bonus[piece]) + here;
 			node *to = &nodes[i + 1];
 			if (to->start == UINT32_MAX || score > to->score) *to = (node){score, at, piece};
 			if (i + 1 - at == length) single = true;
@@ -92,16 +93,13 @@ static attend_status tokenize(const attend_token_model *base_model, void *scratc
 		const node *n = &scratch->nodes[end];
 		if (n->piece < 0 && count > 0 && scratch->path[count - 1].piece < 0)
 			scratch->path[count - 1].start = n->start; /* unknown ones in a row are one */
-		else
-			scratch->path[count++] = *n;
+		else scratch->path[count++] = *n;
 	}
 	for (size_t i = count; i-- > 0;) {
 		const node *n = &scratch->path[i];
 		const uint32_t start = n->start, end = i > 0 ? scratch->path[i - 1].start : (uint32_t)size;
-		if (n->piece < 0)
-			ATTEND_TRY(emit_unknown(model, word + start, end - start, base + start, out));
-		else
-			ATTEND_TRY(attend_token_list_push(out, model->ids[n->piece], base + start, base + end));
+		if (n->piece < 0) ATTEND_TRY(emit_unknown(model, word + start, end - start, base + start, out));
+		else ATTEND_TRY(attend_token_list_push(out, model->ids[n->piece], base + start, base + end));
 	}
 	return ATTEND_OK;
 }
@@ -159,15 +157,15 @@ static void free_model(attend_token_model *base)
 }
 
 static const attend_token_model_ops ops = {
-    .type = "Unigram",
-    .tokenize = tokenize,
-    .token_to_id = token_to_id,
-    .id_to_token = id_to_token,
-    .vocab_size = vocab_size,
-    .id_bound = id_bound,
-    .scratch_new = scratch_new,
-    .scratch_free = scratch_free,
-    .free = free_model,
+	.type = "Unigram",
+	.tokenize = tokenize,
+	.token_to_id = token_to_id,
+	.id_to_token = id_to_token,
+	.vocab_size = vocab_size,
+	.id_bound = id_bound,
+	.scratch_new = scratch_new,
+	.scratch_free = scratch_free,
+	.free = free_model,
 };
 
 static bool in_trie(attend_spm_type type)
@@ -213,8 +211,8 @@ static attend_status fill(marian *model, const attend_spm *spm)
 	return status;
 }
 
-attend_status attend_marian_new(attend_token_model **out, attend_vocab *vocab, attend_vocab *target, const attend_spm *spm,
-                                const char *unk_token)
+attend_status attend_marian_new(attend_token_model **out, attend_vocab *vocab, attend_vocab *target,
+                                const attend_spm *spm, const char *unk_token)
 {
 	marian *model = calloc(1, sizeof *model);
 	if (model == NULL) {
@@ -231,9 +229,9 @@ attend_status attend_marian_new(attend_token_model **out, attend_vocab *vocab, a
 	if (model->base.unk_id < 0)
 		status = attend_fail(ATTEND_ERR_FORMAT, "vocab.json: the unknown token \"%s\" is not in it", unk_token);
 	else if (spm->model_type != ATTEND_SPM_UNIGRAM)
-		status = attend_fail(ATTEND_ERR_UNSUPPORTED, "source.spm: model type %d, expected 1 (unigram)", (int)spm->model_type);
-	else
-		status = fill(model, spm);
+		status = attend_fail(ATTEND_ERR_UNSUPPORTED, "source.spm: model type %d, expected 1 (unigram)",
+		                     (int)spm->model_type);
+	else status = fill(model, spm);
 	if (status != ATTEND_OK) {
 		free_model(&model->base);
 		return status;

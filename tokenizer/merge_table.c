@@ -116,7 +116,8 @@ static attend_status merge_long(const attend_merge_table *table, attend_merge_sc
 {
 	const uint32_t n = (uint32_t)*count, none = UINT32_MAX;
 	attend_symbol *symbols = scratch->symbols;
-	ATTEND_TRY(attend_grow(&scratch->queue, &scratch->queue_capacity, 3 * (size_t)n, sizeof *scratch->queue, "merging"));
+	ATTEND_TRY(
+		attend_grow(&scratch->queue, &scratch->queue_capacity, 3 * (size_t)n, sizeof *scratch->queue, "merging"));
 	size_t queued = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		symbols[i].prev = i > 0 ? i - 1 : none;

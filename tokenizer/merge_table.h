@@ -28,7 +28,8 @@ static inline size_t attend_merge_hash(uint64_t pair)
 }
 
 /* The pair's cell; NULL: the two do not merge. */
-static inline const attend_merge_cell *attend_merge_table_find(const attend_merge_table *table, int32_t left, int32_t right)
+static inline const attend_merge_cell *attend_merge_table_find(const attend_merge_table *table, int32_t left,
+                                                               int32_t right)
 {
 	const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 	for (size_t i = attend_merge_hash(pair) & table->mask;; i = (i + 1) & table->mask) {

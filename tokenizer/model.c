@@ -40,10 +40,10 @@ attend_status attend_token_model_from_json(attend_token_model **out, const atten
 		const char *type;
 		attend_status (*read)(attend_token_model **out, const attend_json *model);
 	} types[] = {
-	    {"BPE", attend_bpe_from_json},
-	    {"WordPiece", attend_wordpiece_from_json},
-	    {"WordLevel", attend_wordlevel_from_json},
-	    {"Unigram", attend_unigram_from_json},
+		{"BPE", attend_bpe_from_json},
+		{"WordPiece", attend_wordpiece_from_json},
+		{"WordLevel", attend_wordlevel_from_json},
+		{"Unigram", attend_unigram_from_json},
 	};
 	if (attend_json_type(model) != ATTEND_JSON_OBJECT)
 		return attend_json_fail(model, "expected an object, found %s", attend_json_type_name(model));

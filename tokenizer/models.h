@@ -8,11 +8,12 @@
 /* Each constructor takes what `vocab` (or `pieces`) holds, on failure too, and leaves it empty. */
 
 typedef struct attend_wordpiece_config {
-	const char *unk_token;                  /* "[UNK]" */
-	const char *continuing_subword_prefix;  /* "##" */
-	size_t max_input_chars_per_word;        /* 100 */
+	const char *unk_token;                 /* "[UNK]" */
+	const char *continuing_subword_prefix; /* "##" */
+	size_t max_input_chars_per_word;       /* 100 */
 } attend_wordpiece_config;
-attend_status attend_wordpiece_new(attend_token_model **out, attend_vocab *vocab, const attend_wordpiece_config *config);
+attend_status attend_wordpiece_new(attend_token_model **out, attend_vocab *vocab,
+                                   const attend_wordpiece_config *config);
 
 attend_status attend_wordlevel_new(attend_token_model **out, attend_vocab *vocab, const char *unk_token);
 
@@ -23,7 +24,7 @@ typedef struct attend_merge {
 } attend_merge;
 
 typedef struct attend_bpe_config {
-	const char *unk_token; /* NULL: unknown characters vanish */
+	const char *unk_token;                                      /* NULL: unknown characters vanish */
 	const char *continuing_subword_prefix, *end_of_word_suffix; /* NULL or "": none */
 	bool fuse_unk, byte_fallback, ignore_merges;
 } attend_bpe_config;

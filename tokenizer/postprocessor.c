@@ -8,7 +8,9 @@
 #include "lib/core/arena.h"
 #include "tokenizer/tokenizer_internal.h"
 
-enum { PIECE_LIMIT = 4096 }; /* pieces of a template, and tokens of a piece: far above any use, and hostile files stay small */
+enum {
+	PIECE_LIMIT = 4096
+}; /* pieces of a template, and tokens of a piece: far above any use, and hostile files stay small */
 
 /* ---- templates ---- */
 
@@ -147,7 +149,8 @@ static attend_status read_special(attend_template_piece *out, const attend_json 
 	piece.ids = attend_alloc_array(count + 1, sizeof *piece.ids);
 	piece.tokens = calloc(count + 1, sizeof *piece.tokens);
 	attend_status status = ATTEND_OK;
-	if (piece.ids == NULL || piece.tokens == NULL) status = attend_fail_memory(count * sizeof *piece.ids, "post-processor");
+	if (piece.ids == NULL || piece.tokens == NULL)
+		status = attend_fail_memory(count * sizeof *piece.ids, "post-processor");
 	const attend_json *id = attend_json_first(ids), *token = attend_json_first(tokens);
 	while (status == ATTEND_OK && id != NULL && token != NULL) {
 		const char *text = "";
@@ -161,10 +164,8 @@ static attend_status read_special(attend_template_piece *out, const attend_json 
 		id = attend_json_next(id);
 		token = attend_json_next(token);
 	}
-	if (status != ATTEND_OK)
-		clear_piece(&piece);
-	else
-		*out = piece;
+	if (status != ATTEND_OK) clear_piece(&piece);
+	else *out = piece;
 	return status;
 }
 
@@ -289,7 +290,8 @@ static attend_status run(attend_template *out, attend_postprocessor *postprocess
 	clear_encodings(&w.texts);
 	bool has_text = false;
 	for (size_t i = 0; i < out->count; i++) has_text = has_text || out->pieces[i].kind == ATTEND_PIECE_A;
-	if (status == ATTEND_OK && !has_text) status = attend_json_fail(json, "the template for a %s lacks A", pair ? "pair" : "single text");
+	if (status == ATTEND_OK && !has_text)
+		status = attend_json_fail(json, "the template for a %s lacks A", pair ? "pair" : "single text");
 	return status;
 }
 

@@ -171,14 +171,14 @@ static attend_status read_model(attend_spm *spm, reader r)
 attend_status attend_spm_parse(attend_spm *out, char *data, size_t size)
 {
 	*out = (attend_spm){
-	    .data = data,
-	    .model_type = ATTEND_SPM_UNIGRAM,
-	    .unk_piece = "<unk>",
-	    .unk_piece_size = 5,
-	    .charsmap = "",
-	    .add_dummy_prefix = true,
-	    .remove_extra_whitespaces = true,
-	    .escape_whitespaces = true,
+		.data = data,
+		.model_type = ATTEND_SPM_UNIGRAM,
+		.unk_piece = "<unk>",
+		.unk_piece_size = 5,
+		.charsmap = "",
+		.add_dummy_prefix = true,
+		.remove_extra_whitespaces = true,
+		.escape_whitespaces = true,
 	};
 	const unsigned char *bytes = (const unsigned char *)data;
 	const attend_status status = read_model(out, (reader){bytes, bytes, bytes + size});

@@ -20,7 +20,12 @@ typedef struct attend_spm_piece {
 	attend_spm_type type;
 } attend_spm_piece;
 
-typedef enum attend_spm_model_type { ATTEND_SPM_UNIGRAM = 1, ATTEND_SPM_BPE = 2, ATTEND_SPM_WORD = 3, ATTEND_SPM_CHAR = 4 } attend_spm_model_type;
+typedef enum attend_spm_model_type {
+	ATTEND_SPM_UNIGRAM = 1,
+	ATTEND_SPM_BPE = 2,
+	ATTEND_SPM_WORD = 3,
+	ATTEND_SPM_CHAR = 4
+} attend_spm_model_type;
 
 /* Spellings and the charsmap lie in `data`, which the struct owns. */
 typedef struct attend_spm {

@@ -121,15 +121,14 @@ static attend_status place(builder *b, const attend_trie_key *keys, size_t count
 		uint32_t base;
 		if ((status = find_base(b, &base, labels, children)) != ATTEND_OK) break;
 		take(b, base, labels, children);
-		if (f.parent == UINT32_MAX)
-			b->trie->root = base;
-		else
-			b->trie->cells[f.parent].base = base;
+		if (f.parent == UINT32_MAX) b->trie->root = base;
+		else b->trie->cells[f.parent].base = base;
 		if ((status = attend_grow(&stack, &capacity, depth + children, sizeof *stack, "trie")) != ATTEND_OK) break;
 		for (size_t i = 0; i < children; i++) {
 			size_t k = starts[i];
 			uint32_t value = 0;
-			while (k < starts[i + 1] && keys[k].size == f.depth + 1) value = (uint32_t)keys[k++].value + 1; /* the largest is last */
+			while (k < starts[i + 1] && keys[k].size == f.depth + 1)
+				value = (uint32_t)keys[k++].value + 1; /* the largest is last */
 			b->trie->cells[base ^ labels[i]] = (attend_trie_cell){ATTEND_TRIE_DEAD, labels[i] | value << 9};
 			if (k < starts[i + 1]) stack[depth++] = (frame){k, starts[i + 1], f.depth + 1, base ^ labels[i]};
 		}

@@ -67,7 +67,8 @@ static attend_status search(const unigram *model, node *nodes, const char *word,
 		}
 		if (!single) {
 			if (model->base.unk_id < 0)
-				return attend_fail(ATTEND_ERR_FORMAT, "a character is not in the vocabulary, which has no unknown token");
+				return attend_fail(ATTEND_ERR_FORMAT,
+				                   "a character is not in the vocabulary, which has no unknown token");
 			relax(&nodes[at + length], model->unk_score + here, at, model->base.unk_id);
 		}
 		at += length;
@@ -103,10 +104,8 @@ static attend_status tokenize(const attend_token_model *base_model, void *scratc
 	bool open = false; /* the last piece put is unknown: one more in front of it joins it */
 	for (uint32_t end = (uint32_t)size; end > 0; end = nodes[end].start) {
 		const bool unknown = nodes[end].id == model->base.unk_id;
-		if (unknown && open)
-			scratch->pieces[count - 1].start = nodes[end].start;
-		else
-			scratch->pieces[count++] = (piece){nodes[end].start, end, nodes[end].id};
+		if (unknown && open) scratch->pieces[count - 1].start = nodes[end].start;
+		else scratch->pieces[count++] = (piece){nodes[end].start, end, nodes[end].id};
 		open = unknown;
 	}
 	ATTEND_TRY(attend_token_list_reserve(out, count));
@@ -114,8 +113,7 @@ static attend_status tokenize(const attend_token_model *base_model, void *scratc
 		const piece p = scratch->pieces[i];
 		if (p.id == model->base.unk_id)
 			ATTEND_TRY(emit_unknown(model, word + p.start, p.end - p.start, base + p.start, out));
-		else
-			ATTEND_TRY(attend_token_list_push(out, p.id, base + p.start, base + p.end));
+		else ATTEND_TRY(attend_token_list_push(out, p.id, base + p.start, base + p.end));
 	}
 	return ATTEND_OK;
 }
@@ -162,22 +160,23 @@ static void free_model(attend_token_model *base)
 }
 
 static const attend_token_model_ops ops = {
-    .type = "Unigram",
-    .tokenize = tokenize,
-    .token_to_id = token_to_id,
-    .id_to_token = id_to_token,
-    .vocab_size = vocab_size,
-    .id_bound = vocab_size,
-    .scratch_new = scratch_new,
-    .scratch_free = scratch_free,
-    .free = free_model,
+	.type = "Unigram",
+	.tokenize = tokenize,
+	.token_to_id = token_to_id,
+	.id_to_token = id_to_token,
+	.vocab_size = vocab_size,
+	.id_bound = vocab_size,
+	.scratch_new = scratch_new,
+	.scratch_free = scratch_free,
+	.free = free_model,
 };
 
 /* ---- making one ---- */
 
 attend_status attend_unigram_pieces_add(attend_unigram_pieces *pieces, const char *piece, size_t size, double score)
 {
-	ATTEND_TRY(attend_grow(&pieces->scores, &pieces->capacity, pieces->count + 1, sizeof *pieces->scores, "vocabulary"));
+	ATTEND_TRY(
+		attend_grow(&pieces->scores, &pieces->capacity, pieces->count + 1, sizeof *pieces->scores, "vocabulary"));
 	ATTEND_TRY(attend_vocab_append(&pieces->vocab, piece, size));
 	pieces->scores[pieces->count++] = score;
 	return ATTEND_OK;
@@ -206,8 +205,8 @@ attend_status attend_unigram_new(attend_token_model **out, attend_unigram_pieces
 	model->byte_fallback = byte_fallback;
 	attend_status status = ATTEND_OK;
 	if (unk_id >= 0 && (size_t)unk_id >= model->pieces.count)
-		status = attend_fail(ATTEND_ERR_FORMAT, "the unknown token's id %d is not below the vocabulary's size %zu", unk_id,
-		                     model->pieces.count);
+		status = attend_fail(ATTEND_ERR_FORMAT, "the unknown token's id %d is not below the vocabulary's size %zu",
+		                     unk_id, model->pieces.count);
 	for (unsigned byte = 0; byte < 256; byte++) {
 		char spelling[8];
 		snprintf(spelling, sizeof spelling, "<0x%02X>", byte);

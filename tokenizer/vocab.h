@@ -8,7 +8,9 @@
 #include "lib/core/status.h"
 #include "tokenizer/trie.h"
 
-enum { ATTEND_TOKEN_ID_LIMIT = 1 << 23 }; /* ids are below: far above every published vocabulary, and tables stay small */
+enum {
+	ATTEND_TOKEN_ID_LIMIT = 1 << 23
+}; /* ids are below: far above every published vocabulary, and tables stay small */
 
 typedef struct attend_vocab_entry {
 	uint32_t start, size; /* in the pool; a NUL follows */

@@ -13,13 +13,14 @@ static const wordlevel *self(const attend_token_model *model)
 	return (const wordlevel *)model;
 }
 
-static attend_status tokenize(const attend_token_model *model, void *scratch, const char *word, size_t size, uint32_t base,
-                              attend_token_list *out)
+static attend_status tokenize(const attend_token_model *model, void *scratch, const char *word, size_t size,
+                              uint32_t base, attend_token_list *out)
 {
 	(void)scratch;
 	int32_t id = attend_vocab_find(&self(model)->vocab, word, size);
 	if (id < 0) id = model->unk_id;
-	if (id < 0) return attend_fail(ATTEND_ERR_FORMAT, "a word is not in the vocabulary, and neither is the unknown token");
+	if (id < 0)
+		return attend_fail(ATTEND_ERR_FORMAT, "a word is not in the vocabulary, and neither is the unknown token");
 	return attend_token_list_push(out, id, base, base + (uint32_t)size);
 }
 
@@ -50,13 +51,13 @@ static void free_model(attend_token_model *model)
 }
 
 static const attend_token_model_ops ops = {
-    .type = "WordLevel",
-    .tokenize = tokenize,
-    .token_to_id = token_to_id,
-    .id_to_token = id_to_token,
-    .vocab_size = vocab_size,
-    .id_bound = id_bound,
-    .free = free_model,
+	.type = "WordLevel",
+	.tokenize = tokenize,
+	.token_to_id = token_to_id,
+	.id_to_token = id_to_token,
+	.vocab_size = vocab_size,
+	.id_bound = id_bound,
+	.free = free_model,
 };
 
 attend_status attend_wordlevel_new(attend_token_model **out, attend_vocab *vocab, const char *unk_token)

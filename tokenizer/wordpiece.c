@@ -91,13 +91,13 @@ static void free_model(attend_token_model *base)
 }
 
 static const attend_token_model_ops ops = {
-    .type = "WordPiece",
-    .tokenize = tokenize,
-    .token_to_id = token_to_id,
-    .id_to_token = id_to_token,
-    .vocab_size = vocab_size,
-    .id_bound = id_bound,
-    .free = free_model,
+	.type = "WordPiece",
+	.tokenize = tokenize,
+	.token_to_id = token_to_id,
+	.id_to_token = id_to_token,
+	.vocab_size = vocab_size,
+	.id_bound = id_bound,
+	.free = free_model,
 };
 
 attend_status attend_wordpiece_new(attend_token_model **out, attend_vocab *vocab, const attend_wordpiece_config *config)
