@@ -151,7 +151,8 @@ static int compare_numbered(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Is it one of the named or the additional special tokens? added_tokens.json does not say. */
+/* Is it one of the named or the additional special tokens? added_tokens.json does not say. (transformers 5 overlooks the
+ * additional_special_tokens of special_tokens_map.json here.) */
 static attend_status names_special(bool *out, const attend_folder *folder, const attend_named_token *token)
 {
 	*out = false;
@@ -162,9 +163,10 @@ static attend_status names_special(bool *out, const attend_folder *folder, const
 		    memcmp(named.content, token->content, token->size) == 0)
 			*out = true;
 	}
-	static const char *const keys[] = {"extra_special_tokens", "additional_special_tokens"};
+	const attend_json *const lists[] = {attend_folder_value(folder, "extra_special_tokens"),
+	                                    attend_json_get(folder->config, "additional_special_tokens")};
 	for (size_t k = 0; k < 2; k++) {
-		const attend_json *list = attend_folder_value(folder, keys[k]);
+		const attend_json *list = lists[k];
 		for (const attend_json *item = list != NULL ? attend_json_first(list) : NULL; item != NULL;
 		     item = attend_json_next(item)) {
 			attend_named_token other;

@@ -94,13 +94,16 @@ static void guess_special(attend_tokenizer *tokenizer)
 
 /* ---- tokenizer.json ---- */
 
-/* A class that is named adapts the file, if its model is the class's; other classes leave the file's word as it is. */
-static attend_status adapt(attend_json *document, attend_folder *folder)
+/* A class that is named adapts the file, if its model is the class's; other classes leave the file's word as it is.
+ * *finish: the file has no post-processor, so the class gives its own. */
+static attend_status adapt(attend_json *document, attend_folder *folder, bool *finish)
 {
 	const attend_json *model = attend_json_get(document, "model");
+	const attend_json *postprocessor = attend_json_get(document, "post_processor");
 	const char *type = NULL;
 	ATTEND_TRY(attend_json_get_string(&type, model, "type"));
 	if (folder->family == NULL || (type != NULL && strcmp(type, folder->family->model) != 0)) return ATTEND_OK;
+	*finish = postprocessor == NULL || attend_json_type(postprocessor) == ATTEND_JSON_NULL;
 	return folder->family->adapt != NULL ? folder->family->adapt(document, folder) : ATTEND_OK;
 }
 
@@ -122,12 +125,14 @@ static attend_status load_json(attend_tokenizer **out, attend_folder *folder, co
 	attend_json *document;
 	ATTEND_TRY(attend_json_read(&document, path));
 	attend_tokenizer *tokenizer = NULL;
-	attend_status status = adapt(document, folder);
+	bool finish = false;
+	attend_status status = adapt(document, folder, &finish);
 	if (status == ATTEND_OK) status = attend_tokenizer_from_json(&tokenizer, document);
 	if (status == ATTEND_OK) status = note_added(folder, document);
 	attend_json_free(document);
 	const bool named = folder->family != NULL || folder->config != NULL;
 	if (status == ATTEND_OK && named) status = attend_folder_add_tokens(tokenizer, folder);
+	if (status == ATTEND_OK && finish) status = folder->family->finish(tokenizer, folder);
 	if (status == ATTEND_OK && !named) guess_special(tokenizer);
 	if (status == ATTEND_OK) status = read_common(tokenizer, folder);
 	if (status == ATTEND_OK) status = attend_tokenizer_finish(tokenizer);
