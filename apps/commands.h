@@ -5,7 +5,16 @@
 
 #include "apps/args.h"
 
-#define ATTEND_COMMANDS(X) X(completion)
+/* clang-format off */
+#define ATTEND_COMMANDS(X) \
+	X(fill_mask) \
+	X(classify) \
+	X(ner) \
+	X(qa) \
+	X(embed) \
+	X(perplexity) \
+	X(completion)
+/* clang-format on */
 
 #define ATTEND_DECLARE_COMMAND(name) extern const attend_command attend_command_##name;
 ATTEND_COMMANDS(ATTEND_DECLARE_COMMAND)
