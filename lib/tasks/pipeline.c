@@ -62,7 +62,8 @@ static attend_status check_ids(const attend_encoding *encoding, const attend_mod
 static attend_status encode_one(attend_encoding *out, const attend_tokenizer *tokenizer, const attend_text *text,
                                 const attend_encode_options *options)
 {
-	if (text->pair == NULL) return attend_tokenizer_encode(out, tokenizer, text->text, text->size, options);
+	if (text->pair == NULL || text->pair_size == 0) /* as the reference: an empty pair is none */
+		return attend_tokenizer_encode(out, tokenizer, text->text, text->size, options);
 	return attend_tokenizer_encode_pair(out, tokenizer, text->text, text->size, text->pair, text->pair_size, options);
 }
 
