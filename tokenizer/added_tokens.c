@@ -371,8 +371,10 @@ attend_status attend_added_tokens_cut(const attend_added_tokens *a, const char *
 		at = end;
 		if (plain_specials && attend_added_tokens_is_special(a, token->content, token->size)) continue;
 		if (token->single_word && is_part_of_word(text, size, start, end)) continue;
-		if (token->lstrip) start = strip_left(text, start, done);
+		/* A token of blanks may begin among those that the one before took: it overlaps, as in the reference. */
+		if (token->lstrip) start = start > done ? strip_left(text, start, done) : done;
 		if (token->rstrip) end = strip_right(text, size, end);
+		if (start >= end) continue;
 		if (done < start) ATTEND_TRY(push_stretch(out, -1, done, start));
 		ATTEND_TRY(push_stretch(out, id, start, end));
 		done = end;

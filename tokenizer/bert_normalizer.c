@@ -102,9 +102,9 @@ attend_status attend_bert_normalize(const attend_bert_rules *rules, attend_norma
 	if (!odd) return ATTEND_OK;
 	const attend_bert_rules first = {.clean_text = rules->clean_text, .handle_chinese_chars = rules->handle_chinese_chars};
 	const attend_bert_rules last = {.lowercase = rules->lowercase};
+	odd = false;
 	ATTEND_TRY(one_pass(&first, n, &odd));
 	ATTEND_TRY(attend_normalize_form(n, ATTEND_NFD));
 	ATTEND_TRY(strip_marks(n));
-	odd = false;
 	return one_pass(&last, n, &odd);
 }

@@ -164,7 +164,8 @@ static const char *spelling(const job *j, const attend_sequence *s, size_t i, si
 		*size = s->surfaces[*surface].size;
 		return s->surface_text.data + s->surfaces[*surface].start;
 	}
-	const char *const token = attend_tokenizer_id_to_token(j->tokenizer, s->tokens.ids[i], size);
+	const attend_token_model *const model = j->tokenizer->model;
+	const char *const token = model->ops->id_to_token(model, s->tokens.ids[i], size);
 	if (!token) *size = 0;
 	return token ? token : "";
 }

@@ -223,7 +223,13 @@ for k in CATEGORIES:
         sets[k] = {c for c, v in category.items() if v == k}
 for k in "LMNPSZ":
     sets[k] = {c for c, v in category.items() if v[0] == k}
+for k in "alpha alnum upper lower graph print".split():
+    sets[k] = onig("[:" + k + ":]")
+sets["posixpunct"] = onig("[:punct:]")
 sets["word"] = onig(r"\w")
+sets["bareword"] = set(CPS) - set(map(ord, N.Replace(Regex(r"\w"), "").normalize_str(ALL)))  # outside brackets: some numbers too
+sets["Cn"] = set(CPS) - set(category)
+sets["C"] = onig(r"\p{C}")
 sets["space"] = white
 for k in SCRIPTS:
     sets[k] = onig(r"\p{" + k + "}")
@@ -235,9 +241,10 @@ LONG = dict(L="letter", Lu="uppercaseletter", Ll="lowercaseletter", Lt="titlecas
             Pd="dashpunctuation", Ps="openpunctuation", Pe="closepunctuation", Pi="initialpunctuation", Pf="finalpunctuation", Po="otherpunctuation", S="symbol",
             Sm="mathsymbol", Sc="currencysymbol", Sk="modifiersymbol", So="othersymbol", Z="separator", Zs="spaceseparator", Zl="lineseparator", Zp="paragraphseparator",
             Cc="control", Cf="format", Co="privateuse")
+ALIASES = {"Nd": ["digit"], "P": ["punct"], "space": ["whitespace"], "alpha": ["alphabetic"], "upper": ["uppercase"], "lower": ["lowercase"], "Cn": ["unassigned"], "C": ["other"]}
 print("const attend_unicode_set attend_unicode_sets[] = {")
 for k in sets:
     ident = "set_" + k.lower() if len(k) > 2 else "set_" + k
-    for name in [k.lower()] + ([LONG[k]] if k in LONG else []) + (["digit"] if k == "Nd" else []) + (["whitespace"] if k == "space" else []):
+    for name in [k.lower()] + ([LONG[k]] if k in LONG else []) + ALIASES.get(k, []):
         print('\t{"%s", %s, sizeof %s / sizeof %s[0]},' % (name, ident, ident, ident))
 print("};\nconst size_t attend_unicode_set_count = sizeof attend_unicode_sets / sizeof attend_unicode_sets[0];")

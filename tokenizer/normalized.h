@@ -44,7 +44,7 @@ void attend_change_commit(attend_normalized *n);
 /* Where old byte `i` came from. */
 static inline attend_span attend_old_origin(const attend_normalized *n, size_t i)
 {
-	if (!n->identity) return i < n->size ? n->origin[i] : (n->size ? n->origin[n->size - 1] : (attend_span){0, 0});
+	if (!n->identity) return i < n->size ? n->origin[i] : (n->size ? n->origin[n->size - 1] : (attend_span){n->base, n->base});
 	size_t start = i < n->size ? i : n->size;
 	while (start > 0 && (start == n->size || !attend_utf8_is_start(n->text[start]))) start--;
 	const size_t end = start < n->size ? start + attend_utf8_size((unsigned char)n->text[start]) : start;
@@ -58,7 +58,7 @@ static inline attend_status attend_change_put(attend_normalized *n, const char *
 		ATTEND_TRY(attend_change_grow(n, size));
 	for (size_t i = 0; i < size; i++) n->new_text[n->new_size + i] = bytes[i];
 	if (n->tracked) {
-		attend_span from = {0, 0};
+		attend_span from = {n->base, n->base};
 		if (change <= 0)
 			from = attend_old_origin(n, n->old);
 		else if (n->old > 0)

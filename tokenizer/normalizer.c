@@ -296,7 +296,7 @@ static attend_status put_content(attend_normalized *n, const char *content, size
 {
 	ATTEND_TRY(attend_change_grow(n, size));
 	if (n->tracked) {
-		attend_span from = {0, 0};
+		attend_span from = {n->base, n->base};
 		if (empty_match)
 			from = n->new_size > 0 ? n->new_origin[n->new_size - 1] : from;
 		else

@@ -8,7 +8,7 @@
 #include "tokenizer/unicode_tables.h"
 
 /* The set of a property name as Oniguruma looks it up: case, blanks, '-' and '_' do not count. */
-static const attend_unicode_set *find_set(const char *name, size_t size)
+static const attend_unicode_set *find_set(const char *name, size_t size, bool in_class)
 {
 	char key[32];
 	size_t n = 0;
@@ -18,6 +18,7 @@ static const attend_unicode_set *find_set(const char *name, size_t size)
 		key[n++] = (char)tolower((unsigned char)name[i]);
 	}
 	key[n] = 0;
+	if (!in_class && strcmp(key, "word") == 0) strcpy(key, "bareword");
 	for (size_t i = 0; i < attend_unicode_set_count; i++)
 		if (strcmp(attend_unicode_sets[i].name, key) == 0) return &attend_unicode_sets[i];
 	return NULL;
@@ -44,13 +45,14 @@ static void put_set(attend_buffer *out, const attend_unicode_set *set, bool nega
 }
 
 /* An escape at pattern[0] == '\\' that stands for one of our sets: its size, 0 if it is none. */
-static size_t read_property(const char *pattern, size_t size, const attend_unicode_set **set, bool *negated)
+static size_t read_property(const char *pattern, size_t size, bool in_class, const attend_unicode_set **set,
+                            bool *negated)
 {
 	if (size < 2) return 0;
 	const char kind = pattern[1];
 	*negated = kind == 'P' || kind == 'W' || kind == 'D';
-	if (kind == 'w' || kind == 'W') *set = find_set("word", 4);
-	else if (kind == 'd' || kind == 'D') *set = find_set("nd", 2);
+	if (kind == 'w' || kind == 'W') *set = find_set("word", 4, in_class);
+	else if (kind == 'd' || kind == 'D') *set = find_set("nd", 2, in_class);
 	if (kind == 'w' || kind == 'W' || kind == 'd' || kind == 'D') return 2;
 	if ((kind != 'p' && kind != 'P') || size < 4 || pattern[2] != '{') return 0;
 	const char *const end = memchr(pattern, '}', size);
@@ -60,8 +62,29 @@ static size_t read_property(const char *pattern, size_t size, const attend_unico
 		*negated = !*negated;
 		name++;
 	}
-	*set = find_set(name, (size_t)(end - name));
+	*set = find_set(name, (size_t)(end - name), in_class);
 	return *set ? (size_t)(end - pattern) + 1 : 0;
+}
+
+/* [:name:] or [:^name:] at pattern[0]: written out, or copied if the name has no table. Returns its size; 0: it is none. */
+static size_t rewrite_posix(attend_buffer *out, const char *pattern, size_t size)
+{
+	if (size < 4 || pattern[1] != ':') return 0;
+	const char *const end = memchr(pattern, ']', size);
+	if (!end || end - pattern < 4 || end[-1] != ':') return 0;
+	const bool negated = pattern[2] == '^';
+	const char *const name = pattern + 2 + negated;
+	const size_t length = (size_t)(end - 1 - name), total = (size_t)(end - pattern) + 1;
+	const attend_unicode_set *set = NULL;
+	if (length == 5 && memcmp(name, "punct", 5) == 0)
+		set = find_set("posixpunct", 10, true);
+	else if (length > 2)
+		set = find_set(name, length, true);
+	if (set)
+		put_set(out, set, negated, true);
+	else
+		attend_buffer_append(out, pattern, total);
+	return total;
 }
 
 void attend_regex_rewrite(attend_buffer *out, const char *pattern, size_t size)
@@ -71,7 +94,7 @@ void attend_regex_rewrite(attend_buffer *out, const char *pattern, size_t size)
 		if (pattern[i] == '\\') {
 			const attend_unicode_set *set = NULL;
 			bool negated = false;
-			const size_t property = read_property(pattern + i, size - i, &set, &negated);
+			const size_t property = read_property(pattern + i, size - i, depth > 0, &set, &negated);
 			if (property) {
 				put_set(out, set, negated, depth > 0);
 				i += property;
@@ -83,12 +106,9 @@ void attend_regex_rewrite(attend_buffer *out, const char *pattern, size_t size)
 			continue;
 		}
 		if (pattern[i] == '[') {
-			const char *posix = depth > 0 && i + 1 < size && pattern[i + 1] == ':' ? memchr(pattern + i, ']', size - i) : NULL;
-			if (posix && posix[-1] == ':') {
-				attend_buffer_append(out, pattern + i, (size_t)(posix - pattern) + 1 - i);
-				i = (size_t)(posix - pattern) + 1;
-				continue;
-			}
+			const size_t posix = depth > 0 ? rewrite_posix(out, pattern + i, size - i) : 0;
+			i += posix;
+			if (posix) continue;
 			depth++;
 			attend_buffer_append(out, "[", 1);
 			i++;
