@@ -72,7 +72,7 @@ static attend_status bind_all(attend_binder *b)
 	if (b->report->missing.count > 0)
 		return fail_missing(&b->report->missing, ATTEND_ERR_FORMAT, "the model cannot run");
 	if (b->report->missing_head.count > 0 && !b->options->new_head)
-		return fail_missing(&b->report->missing_head, ATTEND_ERR_NOTFOUND, attend_head_kind_name(arch->default_head));
+		return fail_missing(&b->report->missing_head, ATTEND_ERR_NOTFOUND, attend_head_kind_name(b->wanted));
 	return attend_network_finish(network);
 }
 

@@ -26,9 +26,10 @@ void attend_bind_report_free(attend_bind_report *report);
 /* Zero-initialise for: the class that config.json names, nothing may be missing. */
 typedef struct attend_bind_options {
 	bool has_head;
-	attend_head_kind head; /* wanted instead of arch.default_head */
-	bool
-		new_head; /* tensors of the wanted head that are missing are made: N(0, initializer_range), norms 1, biases 0 */
+	/* Wanted instead of arch.default_head. BASE: none is; what the file has of the others is bound all the same. */
+	attend_head_kind head;
+	/* Tensors of the wanted head that are missing are made: N(0, initializer_range), norm weights 1, biases 0. */
+	bool new_head;
 	uint64_t seed;
 	bool lenient; /* inspect: what is missing is only reported; the network may not be run */
 } attend_bind_options;

@@ -108,11 +108,9 @@ static attend_status bind_head(attend_binder *b, size_t index)
 	return linear(b, &out->out, &place, &w, pb);
 }
 
-static bool is_wanted(const attend_binder *b, attend_head_kind kind)
+static bool is_part(attend_head_kind kind, attend_head_kind of)
 {
-	const attend_head_kind wanted = b->network->arch.default_head;
-	return kind == wanted ||
-	       (wanted == ATTEND_HEAD_PRETRAINING && (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP));
+	return kind == of || (of == ATTEND_HEAD_PRETRAINING && (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP));
 }
 
 /* All of a head's tensors there and in shape? *own: how many are not shared with the body. */
@@ -156,13 +154,13 @@ static attend_status infer_head(attend_binder *b)
 static attend_status wanted_head(attend_binder *b)
 {
 	attend_arch *arch = &b->network->arch;
-	if (b->options->has_head) arch->default_head = b->options->head;
-	else if (!b->config->architecture_known) ATTEND_TRY(infer_head(b));
-	if (arch->default_head == ATTEND_HEAD_BASE) return ATTEND_OK;
+	if (!b->config->architecture_known) ATTEND_TRY(infer_head(b));
+	b->wanted = b->options->has_head ? b->options->head : arch->default_head;
+	if (b->wanted == ATTEND_HEAD_BASE) return ATTEND_OK;
 	for (size_t i = 0; i < arch->head_count; i++)
-		if (is_wanted(b, arch->heads[i].kind)) return ATTEND_OK;
+		if (is_part(arch->heads[i].kind, b->wanted)) return ATTEND_OK;
 	return attend_fail(ATTEND_ERR_NOTFOUND, "a %s model has no '%s' head", b->config->model_type,
-	                   attend_head_kind_name(arch->default_head));
+	                   attend_head_kind_name(b->wanted));
 }
 
 attend_status attend_binder_heads(attend_binder *b)
@@ -171,12 +169,12 @@ attend_status attend_binder_heads(attend_binder *b)
 	ATTEND_TRY(wanted_head(b));
 	bool pooler = false;
 	for (size_t i = 0; i < arch->head_count; i++)
-		pooler |= is_wanted(b, arch->heads[i].kind) && arch->heads[i].after_pooler;
+		pooler |= is_part(arch->heads[i].kind, b->wanted) && arch->heads[i].after_pooler;
 	b->missing = &b->report->missing_head;
 	b->create = b->options->new_head;
 	ATTEND_TRY(attend_binder_pooler(b, pooler));
 	for (size_t i = 0; i < arch->head_count; i++) {
-		const bool wanted = is_wanted(b, arch->heads[i].kind);
+		const bool wanted = is_part(arch->heads[i].kind, b->wanted);
 		bool present;
 		size_t own;
 		b->create = false;

@@ -17,6 +17,7 @@ typedef struct attend_binder {
 	bool *used;            /* [tensors] */
 	attend_param **params; /* [tensors] the param made of it, or NULL */
 	size_t capacity;       /* of network->params */
+	attend_head_kind wanted;
 	/* how tensors are got now */
 	bool dry;                  /* only look: nothing is made, misfits count as missing */
 	bool create;               /* what is missing is made (new head) */
