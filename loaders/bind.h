@@ -28,8 +28,12 @@ typedef struct attend_bind_options {
 	bool has_head;
 	/* Wanted instead of arch.default_head. BASE: none is; what the file has of the others is bound all the same. */
 	attend_head_kind head;
-	/* Tensors of the wanted head that are missing are made: N(0, initializer_range), norm weights 1, biases 0. */
+	/* Tensors of the wanted head that are missing are made: N(0, initializer_range), norm weights 1, biases 0; so are
+	 * those that are there in another shape (a classifier of other classes). */
 	bool new_head;
+	/* Classes of the sequence and token heads instead of config.json's (attend_config_set_labels); NULL: as they are. */
+	const char *const *labels;
+	size_t label_count;
 	uint64_t seed;
 	bool lenient; /* inspect: what is missing is only reported; the network may not be run */
 } attend_bind_options;

@@ -177,6 +177,12 @@ static bool shape_fits(const attend_tensor *t, const attend_want *want)
 	return false;
 }
 
+static bool fits(const attend_binder *b, size_t tensor, const attend_want *want)
+{
+	const attend_tensor *t = attend_weights_tensor(b->weights, tensor);
+	return float_dtype(t->dtype) && shape_fits(t, want);
+}
+
 static void want_text(char *out, size_t size, const attend_want *want)
 {
 	if (want->cols == 0) snprintf(out, size, "[%zu]", want->rows);
@@ -212,7 +218,7 @@ attend_status attend_binder_take(attend_binder *b, attend_param **out, const att
 {
 	const attend_tensor *t = attend_weights_tensor(b->weights, tensor);
 	*out = NULL;
-	if (!float_dtype(t->dtype) || !shape_fits(t, want)) return misfit(b, tensor, want);
+	if (!fits(b, tensor, want)) return misfit(b, tensor, want);
 	b->own++;
 	if (b->dry) return ATTEND_OK;
 	b->used[tensor] = true;
@@ -254,7 +260,8 @@ attend_status attend_binder_get(attend_binder *b, attend_param **out, const atte
 {
 	*out = NULL;
 	const ptrdiff_t found = attend_binder_find(b, place, want->pattern, want->suffix);
-	if (found != ATTEND_NO_TENSOR) return attend_binder_take(b, out, place, want, (size_t)found);
+	const bool replaced = b->create && found != ATTEND_NO_TENSOR && !fits(b, (size_t)found, want);
+	if (found != ATTEND_NO_TENSOR && !replaced) return attend_binder_take(b, out, place, want, (size_t)found);
 	if (want->optional && !b->create) return ATTEND_OK;
 	char name[MAX_NAME];
 	const bool bare = place->head || b->config->arch.default_head == ATTEND_HEAD_BASE ||

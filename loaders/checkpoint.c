@@ -93,6 +93,8 @@ static attend_status load(attend_checkpoint *c, const char *name, const attend_b
 	if (status == ATTEND_OK) status = attend_config_read(&c->config, path);
 	free(path);
 	ATTEND_TRY(status);
+	if (options != NULL && options->labels != NULL)
+		ATTEND_TRY(attend_config_set_labels(&c->config, options->labels, options->label_count));
 	ATTEND_TRY(attend_weights_open(&c->weights, c->dir));
 	status = attend_bind(&c->network, &c->report, &c->config, c->weights, options);
 	/* the binder's own messages name tensors; the folder stands in front */
