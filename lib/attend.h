@@ -316,6 +316,22 @@ ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend
 
 /* ==== Whole tensors ===================================================================================================== */
 
+typedef struct attend_forward_options {
+	const char *head;   /* "mlm", "pretraining", "nsp", "sequence", "token", "qa", "multiple-choice", "lm", "seq2seq", "base"; NULL:
+	                       as config.json's architectures[0] says */
+	bool hidden_states; /* hidden_states.N: what enters layer N; the last one is the result */
+	bool attentions;    /* attentions.N: probabilities [batch, heads, queries, keys] */
+	bool gradients;     /* grad.NAME of every parameter; needs labels; dropout is off */
+} attend_forward_options;
+
+/* For who tokenises elsewhere: read padded inputs (input_ids, attention_mask, token_type_ids, position_ids, decoder_input_ids,
+ * labels ... as the reference's forward() names them) from a safetensors file and write the outputs under the reference's names
+ * (logits, loss, last_hidden_state ...) to another. What stands at a padded position is zero. Without position_ids a token's
+ * position is its column. `__metadata__.freeze`: comma-separated prefixes of parameters that get no gradient. DATA names the
+ * input that is wrong; nothing is written then. */
+ATTEND_API attend_status attend_forward_file(const char *path, const char *in, const char *out,
+                                             const attend_forward_options *options);
+
 /* ==== Inspecting folders ================================================================================================ */
 
 /* ==== Measuring ========================================================================================================= */

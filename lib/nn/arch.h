@@ -123,9 +123,10 @@ attend_status attend_head_kind_parse(attend_head_kind *out, const char *name);
 typedef struct attend_head_arch {
 	attend_head_kind kind;
 	attend_pooling pooling;
-	bool on_encoder;   /* reads the encoder although there is a decoder (T5 token classification) */
-	bool after_pooler; /* reads the pooler's output (BERT sequence, NSP, choice) */
-	size_t dense;      /* output width of the dense layer; 0: none */
+	bool sentence_order; /* NSP: the second sentence comes first, or not (ALBERT): its output is called sop_logits */
+	bool on_encoder;     /* reads the encoder although there is a decoder (T5 token classification) */
+	bool after_pooler;   /* reads the pooler's output (BERT sequence, NSP, choice) */
+	size_t dense;        /* output width of the dense layer; 0: none */
 	attend_activation activation;
 	bool norm; /* with the stack's kind */
 	float norm_eps;
@@ -157,10 +158,17 @@ typedef struct attend_arch {
 	size_t head_count;
 	attend_head_kind default_head; /* by config.json's architectures[0] */
 	attend_shift_rule shift;
+	bool shifted_pads_hidden; /* EncoderDecoderModel: pads among shifted labels are no keys of the decoder */
 	int32_t pad_id, bos_id, decoder_start_id; /* -1: none */
 	int32_t eos_id;                           /* first of the list, -1: none; for ATTEND_POOL_LAST_EOS */
 	attend_layer_arch *layers;                /* heap block behind encoder.layer and decoder.layer */
 } attend_arch;
+
+/* Stack 0 (encoder) or 1 (decoder). */
+static inline const attend_stack_arch *attend_arch_stack(const attend_arch *arch, int stack)
+{
+	return stack == 0 ? &arch->encoder : &arch->decoder;
+}
 
 void attend_arch_free(attend_arch *arch); /* frees what it points to, not the struct */
 

@@ -151,6 +151,11 @@ attend_status attend_network_finish(attend_network *network)
 {
 	pthread_mutex_init(&network->pack_lock, NULL);
 	network->finished = true;
+	for (int i = 0; i < 2; i++) {
+		const attend_table *position = &network->stacks[i].position;
+		const bool computed = attend_arch_stack(&network->arch, i)->positions == ATTEND_POSITION_SINUSOID;
+		if (computed && position->param) position->param->constant = true;
+	}
 	if (network->arch.has_encoder) ATTEND_TRY(make_sinusoids(&network->arch.encoder, &network->stacks[0].position));
 	if (network->arch.has_decoder) ATTEND_TRY(make_sinusoids(&network->arch.decoder, &network->stacks[1].position));
 	return resolve_all(network);
@@ -290,7 +295,7 @@ attend_status attend_network_make_trainable(attend_network *network, attend_para
 			free(param->widened);
 			param->widened = NULL;
 		}
-		param->trainable = trainable ? trainable(param, payload) : true;
+		param->trainable = !param->constant && (trainable == NULL || trainable(param, payload));
 		if (!param->trainable) {
 			free(param->grad);
 			param->grad = NULL;

@@ -89,6 +89,7 @@ typedef struct attend_param {
 	int block;      /* block index in its stack, -1: not in a block */
 	size_t count;   /* elements */
 	float *widened; /* f32 copy behind vectors where the file's tensor is no aligned f32; owned, usually NULL */
+	bool constant;  /* a buffer of the reference (final_logits_bias, sinusoids in the file): never learns */
 	/* training */
 	bool trainable;
 	float *values;     /* f32, owned by the trainable network; NULL: read-only model */

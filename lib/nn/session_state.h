@@ -180,10 +180,6 @@ static inline size_t attend_run_block(const attend_stack_arch *arch, size_t run)
 	const size_t layer = run / arch->inner_layers;
 	return layer * arch->groups / arch->layers * arch->inner_layers + run % arch->inner_layers;
 }
-static inline const attend_stack_arch *attend_arch_stack(const attend_arch *arch, int stack)
-{
-	return stack == 0 ? &arch->encoder : &arch->decoder;
-}
 void attend_pass_layer(attend_pass *pass, size_t run);
 
 /* ---- session_plan.c ------------------------------------------------------------------------------------------ */
