@@ -13,6 +13,7 @@
 	X(qa) \
 	X(embed) \
 	X(perplexity) \
+	X(forward) \
 	X(completion)
 /* clang-format on */
 

@@ -319,9 +319,10 @@ ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend
 typedef struct attend_forward_options {
 	const char *head;   /* "mlm", "pretraining", "nsp", "sequence", "token", "qa", "multiple-choice", "lm", "seq2seq", "base"; NULL:
 	                       as config.json's architectures[0] says */
+	attend_weight_type weights;
 	bool hidden_states; /* hidden_states.N: what enters layer N; the last one is the result */
 	bool attentions;    /* attentions.N: probabilities [batch, heads, queries, keys] */
-	bool gradients;     /* grad.NAME of every parameter; needs labels; dropout is off */
+	bool gradients;     /* grad.NAME of every parameter, in f32; needs labels; dropout is off */
 } attend_forward_options;
 
 /* For who tokenises elsewhere: read padded inputs (input_ids, attention_mask, token_type_ids, position_ids, decoder_input_ids,

@@ -238,7 +238,7 @@ static attend_status take_cube(attend_grid *g, const attend_tensor *tensor, cons
 	const size_t cells = g->rows * g->columns * g->columns;
 	float *values;
 	ATTEND_TRY(attend_read_floats(&values, tensor, name, cells));
-	uint8_t *flags;
+	uint8_t *flags = NULL;
 	attend_status status = take(&flags, cells, 1);
 	if (status == ATTEND_OK) {
 		for (size_t i = 0; i < cells; i++) flags[i] = (values[i] != 0.0f) == hides;
@@ -347,7 +347,7 @@ static attend_status decoder_ids(attend_padded *p, attend_find_tensor find, void
 		return attend_fail(ATTEND_ERR_DATA, "%zu rows of decoder inputs for %zu rows of input_ids", g->rows,
 		                   p->grids[0].rows);
 	if (given) return ATTEND_OK;
-	int32_t *shifted;
+	int32_t *shifted = NULL;
 	ATTEND_TRY(take(&shifted, g->rows * g->columns, sizeof *shifted));
 	const attend_status status = attend_shift_right(shifted, p->arch, g->ids, g->rows, g->columns);
 	if (status == ATTEND_OK) {
@@ -364,7 +364,7 @@ static attend_status hide_shifted_pads(attend_padded *p)
 {
 	attend_grid *g = &p->grids[1];
 	const size_t cells = g->rows * g->columns * g->columns;
-	uint8_t *flags;
+	uint8_t *flags = NULL;
 	ATTEND_TRY(take(&flags, cells, 1));
 	for (size_t i = 0; i < cells; i++)
 		flags[i] = g->ids[i / (g->columns * g->columns) * g->columns + i % g->columns] == p->arch->pad_id;

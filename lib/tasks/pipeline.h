@@ -32,6 +32,9 @@ struct attend_pipeline {
 	size_t logit_capacity;
 };
 
+/* How linears are packed for a type of weights. */
+attend_pack_type attend_pack_type_of(attend_weight_type weights);
+
 /* The tokenizer, or the failure to load it. */
 attend_status attend_model_need_tokenizer(const attend_tokenizer **out, const attend_model *model);
 /* Index of a head that is in the checkpoint; UNSUPPORTED names the head and what there is instead. */

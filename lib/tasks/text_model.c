@@ -7,7 +7,11 @@
 #include "lib/tasks/modules.h"
 #include "lib/tasks/pipeline.h"
 
-static const attend_pack_type pack_types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4};
+attend_pack_type attend_pack_type_of(attend_weight_type weights)
+{
+	static const attend_pack_type types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4};
+	return (unsigned)weights < sizeof types / sizeof *types ? types[weights] : ATTEND_PACK_F32;
+}
 
 static char *copy(const char *text)
 {
@@ -46,7 +50,7 @@ static attend_status load(attend_model *model, const char *path, const attend_mo
 	if (status == ATTEND_OK)
 		status = attend_checkpoint_load(&model->checkpoint, folder != NULL ? folder : located, &bind);
 	if (status == ATTEND_OK) {
-		if (options != NULL) model->checkpoint->network.pack_type = pack_types[options->weights];
+		if (options != NULL) model->checkpoint->network.pack_type = attend_pack_type_of(options->weights);
 		status = load_tokenizer(model, folder != NULL ? folder : located);
 	}
 	free(folder);
@@ -58,7 +62,7 @@ attend_status attend_model_load(attend_model **out, const char *path, const atte
 {
 	if (out == NULL || path == NULL)
 		return attend_fail(ATTEND_ERR_ARG, "attend_model_load: out and path must not be NULL");
-	if (options != NULL && (unsigned)options->weights >= sizeof pack_types / sizeof *pack_types)
+	if (options != NULL && (unsigned)options->weights > ATTEND_WEIGHTS_INT4)
 		return attend_fail(ATTEND_ERR_ARG, "attend_model_load: unknown type of weights %d", (int)options->weights);
 	attend_model *model = calloc(1, sizeof *model);
 	if (model == NULL) return attend_fail_memory(sizeof *model, "model");
