@@ -3,14 +3,16 @@
 #include "lib/attend.h"
 
 static const attend_option options[] = {
-	{"in", 0, ATTEND_OPTION_FILE, "FILE", "safetensors file with input_ids, attention_mask, labels ...", 0, 0, false, NULL},
+	{"in", 0, ATTEND_OPTION_FILE, "FILE", "safetensors file with input_ids, attention_mask, labels ...", 0, 0, false,
+     NULL},
 	{"out", 0, ATTEND_OPTION_FILE, "FILE", "safetensors file to write", 0, 0, false, NULL},
 	{"head", 0, ATTEND_OPTION_TEXT, "NAME",
      "mlm, pretraining, nsp, sequence, token, qa, multiple-choice, lm, seq2seq, discriminator or base [as config.json says]",
      0, 0, false, NULL},
 	{"hidden-states", 0, ATTEND_OPTION_FLAG, NULL, "write hidden_states.N too", 0, 0, false, NULL},
 	{"attentions", 0, ATTEND_OPTION_FLAG, NULL, "write attentions.N too", 0, 0, false, NULL},
-	{"gradients", 0, ATTEND_OPTION_FLAG, NULL, "write grad.NAME of every parameter too; needs labels", 0, 0, false, NULL},
+	{"gradients", 0, ATTEND_OPTION_FLAG, NULL, "write grad.NAME of every parameter too; needs labels", 0, 0, false,
+     NULL},
 	{0},
 };
 

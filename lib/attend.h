@@ -317,7 +317,8 @@ ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend
 /* ==== Whole tensors ===================================================================================================== */
 
 typedef struct attend_forward_options {
-	const char *head;   /* "mlm", "pretraining", "nsp", "sequence", "token", "qa", "multiple-choice", "lm", "seq2seq", "base"; NULL:
+	const char *
+		head; /* "mlm", "pretraining", "nsp", "sequence", "token", "qa", "multiple-choice", "lm", "seq2seq", "base"; NULL:
 	                       as config.json's architectures[0] says */
 	attend_weight_type weights;
 	bool hidden_states; /* hidden_states.N: what enters layer N; the last one is the result */

@@ -104,13 +104,16 @@ static attend_status bind_head(attend_binder *b, size_t index)
 	const attend_want w = {ATTEND_ROLE_HEAD_OUT_W, line->out, ".weight", h->outputs, width, false, false};
 	const attend_want bias = {ATTEND_ROLE_HEAD_OUT_B, line->out_bias, "", h->outputs, 0, true, line->out_bias_optional};
 	const attend_want *pb = line->out_bias != NULL && flag(&place, line->out_bias_when) ? &bias : NULL;
-	if (line->tied) return tied_out(b, &out->out, h, &place, &w, pb);
-	return linear(b, &out->out, &place, &w, pb);
+	ATTEND_TRY(line->tied ? tied_out(b, &out->out, h, &place, &w, pb) : linear(b, &out->out, &place, &w, pb));
+	attend_param *param = out->out.bias_parts[0].param;
+	if (!b->dry && param != NULL && line->out_bias_constant) param->constant = true;
+	return ATTEND_OK;
 }
 
 static bool is_part(attend_head_kind kind, attend_head_kind of)
 {
-	return kind == of || (of == ATTEND_HEAD_PRETRAINING && (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP));
+	return kind == of || (of == ATTEND_HEAD_PRETRAINING &&
+	                      (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP || kind == ATTEND_HEAD_DISCRIMINATOR));
 }
 
 /* All of a head's tensors there and in shape? *own: how many are not shared with the body. */

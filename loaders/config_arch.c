@@ -105,6 +105,7 @@ static void fill_head(attend_head_arch *out, const attend_family_head *h, const 
 	                 ? (float)(1.0 / sqrt((double)s->hidden))
 	                 : 1.0f;
 	out->shift_labels = h->shift_labels;
+	out->sentence_order = h->sentence_order;
 	out->dropout = h->dropout == ATTEND_KEY_NONE ? 0 : (float)v->number[h->dropout];
 	out->dropout_before_dense = h->dropout_before_dense;
 }
@@ -134,6 +135,7 @@ static void fill_heads(attend_config *config)
 	const int reads = arch->has_decoder ? 1 : 0;
 	const attend_family *model = config->model[reads];
 	const bool composite = config->family->shape == ATTEND_SHAPE_COMPOSITE;
+	arch->shifted_pads_hidden = composite;
 	for (const attend_family_head *h = model->heads; h->kind != ATTEND_HEAD_BASE && arch->head_count < ATTEND_MAX_HEADS;
 	     h++) {
 		if (!head_belongs(config, h)) continue;

@@ -67,6 +67,7 @@ static const attend_family_head heads[] = {
      .after_pooler = true,
      .outputs = ATTEND_OUTPUTS_TWO,
      .dropout = ATTEND_KEY_DROPOUT_HEAD,
+     .sentence_order = true,
      .out = "sop_classifier.classifier",
      .out_bias = "sop_classifier.classifier.bias"},
 	{.kind = ATTEND_HEAD_SEQUENCE,

@@ -145,6 +145,8 @@ typedef struct attend_family_head {
 	const char *dense, *norm_name; /* PATTERN of .weight and .bias */
 	const char *out;               /* PATTERN of .weight; '|' as above */
 	const char *out_bias;          /* whole names; NULL: none */
+	bool out_bias_constant;        /* a buffer of the reference: never learns */
+	bool sentence_order;           /* NSP: about order, not continuation (ALBERT) */
 	bool out_bias_optional;        /* absent means zeros (output biases of language models) */
 	attend_key dense_bias_when, norm_bias_when, out_bias_when; /* only if this flag is true; NONE: always */
 } attend_family_head;

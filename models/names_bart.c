@@ -54,6 +54,7 @@ const attend_family_head attend_heads_bart[] = {
      .tied = true,
      .out = "lm_head",
      .out_bias = "final_logits_bias",
+     .out_bias_constant = true,
      .out_bias_optional = true},
 	{.kind = ATTEND_HEAD_LM, .outputs = ATTEND_OUTPUTS_VOCAB, .tied = true, .out = "lm_head"},
 	{.kind = ATTEND_HEAD_SEQUENCE,
