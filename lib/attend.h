@@ -314,6 +314,63 @@ ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend
 
 /* ==== Generation ======================================================================================================== */
 
+/* How to generate: HF's parameters by name. */
+typedef struct attend_generation attend_generation;
+
+/* HF's defaults, then what the model's generation_config.json says (where there is none: the generation keys of its
+ * config.json). model NULL: the defaults alone. FORMAT, UNSUPPORTED: the file says what attend cannot do, by its JSON path. */
+ATTEND_API attend_status attend_generation_new(attend_generation **out, const attend_model *model);
+ATTEND_API void attend_generation_free(attend_generation *generation);
+
+/* Set one parameter by HF's name ("no_repeat_ngram_size"; '-' counts as '_') from a JSON value as text: "3", "true",
+ * "[[3,4],[5]]". "null" and "None" give it its unset state; a bare word will do where a string is meant. NOTFOUND: no such
+ * parameter; ARG: a value of the wrong kind or out of range. A failure changes nothing. */
+ATTEND_API attend_status attend_generation_set(attend_generation *generation, const char *name, const char *value);
+
+/* The i-th parameter's name, NULL past the end. Static. */
+ATTEND_API const char *attend_generation_name(size_t i);
+
+typedef struct attend_generated_text {
+	const int32_t *ids; /* decoder-only: prompt, then new tokens; encoder-decoder: the start token, then new tokens */
+	size_t count, prompt_count;
+	const char *text; /* all of it decoded; NULL when the folder has no tokenizer */
+	size_t text_size;
+	const char *continuation; /* `text` behind the prompt (encoder-decoder: `text`) */
+	float score;              /* beams: sum of log-probabilities / length^length_penalty; else 0 */
+	bool at_limit;            /* stopped by max_length or the model's positions, not by an end token or stop string */
+} attend_generated_text;
+
+typedef struct attend_generate_result {
+	const attend_generated_text *items; /* num_return_sequences, with beams best first */
+	size_t count;
+	size_t truncated; /* tokens of the prompt that were cut off */
+	void *storage;
+} attend_generate_result;
+
+/* Callbacks run on the calling thread; `sequence` counts over all texts, num_return_sequences each. Neither is called with
+ * beams. */
+typedef struct attend_generate_options {
+	attend_cut cut; /* a prompt longer than the model takes */
+	bool keep_special_tokens;
+	/* New text as it comes, whole characters only; false cancels (ATTEND_ERR_CANCELLED). */
+	bool (*on_text)(void *payload, size_t sequence, const char *text, size_t size);
+	/* Processed scores [vocab] that the token of `step` was chosen from; -inf: forbidden. */
+	void (*on_scores)(void *payload, size_t sequence, size_t step, const float *scores, size_t vocab);
+	void *payload;
+} attend_generate_options;
+
+/* Continue texts (decoder-only) or turn them into others (encoder-decoder). generation NULL: as attend_generation_new. out
+ * [count]; free each with attend_generate_result_free. ARG: parameters that do not go together, a checkpoint without a
+ * language-model head; DATA: a prompt too long, or empty where the model has no start token. */
+ATTEND_API attend_status attend_generate(attend_generate_result *out, attend_pipeline *pipeline, const attend_text *texts,
+                                         size_t count, const attend_generation *generation,
+                                         const attend_generate_options *options);
+/* The same from token ids: ids[i] has lengths[i]. Needs no tokenizer. */
+ATTEND_API attend_status attend_generate_ids(attend_generate_result *out, attend_pipeline *pipeline,
+                                             const int32_t *const *ids, const size_t *lengths, size_t count,
+                                             const attend_generation *generation, const attend_generate_options *options);
+ATTEND_API void attend_generate_result_free(attend_generate_result *result);
+
 /* ==== Whole tensors ===================================================================================================== */
 
 typedef struct attend_forward_options {

@@ -140,7 +140,7 @@ static void unset(attend_generation *generation, const parameter *p)
 	}
 }
 
-attend_status attend_generation_new(attend_generation **out)
+attend_status attend_generation_defaults(attend_generation **out)
 {
 	attend_generation *generation = calloc(1, sizeof *generation);
 	if (!generation) return attend_fail_memory(sizeof *generation, "generation parameters");

@@ -3,6 +3,7 @@
 #ifndef ATTEND_TASKS_GENERATION_H
 #define ATTEND_TASKS_GENERATION_H
 
+#include "lib/attend.h"
 #include "lib/core/json.h"
 #include "lib/core/status.h"
 
@@ -24,7 +25,7 @@ typedef enum attend_early_stopping {
 } attend_early_stopping;
 
 /* Field names are HF's. -1 in an integer, or an empty list, is HF's None. */
-typedef struct attend_generation {
+struct attend_generation {
 	int64_t max_length, max_new_tokens, min_length, min_new_tokens;
 	double max_time; /* seconds; 0: none */
 	bool do_sample;
@@ -50,21 +51,12 @@ typedef struct attend_generation {
 	int64_t seed;           /* of sampling; -1: 0 */
 	bool max_length_is_set; /* max_length came from a file or a flag:
                              huggingface.md 4.2 */
-} attend_generation;
+};
 
-/* The class defaults of HF. Free with attend_generation_free (frees the struct
- * too). */
-attend_status attend_generation_new(attend_generation **out);
-void attend_generation_free(attend_generation *generation);
+/* The class defaults of HF. Free with attend_generation_free. */
+attend_status attend_generation_defaults(attend_generation **out);
 
-/* Set one parameter by HF's name ("no_repeat_ngram_size"; '-' counts as '_')
- * from a JSON value as text: `3`, `true`,
- * `[[3,4],[5]]`, `"never"`. `null` and `None` give it its unset state. A bare
- * word is accepted where a string or an enumerator is meant. NOTFOUND: no such
- * parameter; ARG: the value is of the wrong kind or out of range. */
-attend_status attend_generation_set(attend_generation *generation, const char *name, const char *value);
-
-/* The same from a parsed value (FORMAT names its place). Unknown names are
+/* attend_generation_set from a parsed value (FORMAT names its place). Unknown names are
  * NOTFOUND with no message set. */
 attend_status attend_generation_set_json(attend_generation *generation, const char *name, const attend_json *value);
 
@@ -74,10 +66,6 @@ attend_status attend_generation_set_json(attend_generation *generation, const ch
  * penalty_alpha, guidance_scale, constraints ...) with a value that would
  * change the result: UNSUPPORTED. */
 attend_status attend_generation_load(attend_generation *generation, const attend_json *object);
-
-/* Names of all parameters, for help and completion: NULL behind the last;
- * static. */
-const char *attend_generation_name(size_t i);
 
 /* Deep copy. */
 attend_status attend_generation_copy(attend_generation **out, const attend_generation *generation);

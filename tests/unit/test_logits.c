@@ -49,7 +49,7 @@ static void check_item(const attend_json *given, const attend_json *item)
 	attend_json_get_int(&eos, given, "eos_token_id", 0, 100);
 
 	attend_generation *g = NULL;
-	assert_int_equal(attend_generation_new(&g), ATTEND_OK);
+	assert_int_equal(attend_generation_defaults(&g), ATTEND_OK);
 	g->top_k = 0; /* the items name each processor alone */
 	assert_int_equal(attend_generation_set(g, "eos_token_id", "3"), ATTEND_OK);
 	assert_int_equal(eos, 3);
@@ -102,7 +102,7 @@ static void test_values_from_text(void **state)
 {
 	(void)state;
 	attend_generation *g = NULL, *copy = NULL;
-	assert_int_equal(attend_generation_new(&g), ATTEND_OK);
+	assert_int_equal(attend_generation_defaults(&g), ATTEND_OK);
 	assert_int_equal(attend_generation_set(g, "no-repeat-ngram-size", "3"), ATTEND_OK);
 	assert_int_equal(g->no_repeat_ngram_size, 3);
 	assert_int_equal(attend_generation_set(g, "early_stopping", "never"), ATTEND_OK);
@@ -132,7 +132,7 @@ static void test_bad_values(void **state)
 		{"max_new_tokens", "1e99"},  {"stop_strings", "[1]"},   {"exponential_decay_length_penalty", "[1]"},
 		{"repetition_penalty", "0"}, {"max_new_tokens", "1.5"}};
 	attend_generation *g = NULL;
-	assert_int_equal(attend_generation_new(&g), ATTEND_OK);
+	assert_int_equal(attend_generation_defaults(&g), ATTEND_OK);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		if (attend_generation_set(g, bad[i][0], bad[i][1]) != ATTEND_ERR_ARG)
 			fail_msg("%s=%s was taken", bad[i][0], bad[i][1]);
