@@ -127,7 +127,8 @@ static bool on_stops(void *payload, const int32_t *ids, size_t length, size_t pr
 	char *text = NULL, *before = NULL;
 	size_t size = 0, before_size = 0;
 	bool found = false;
-	if (decode(&text, &size, t, tail, window) == ATTEND_OK && decode(&before, &before_size, t, tail, window - 1) == ATTEND_OK) {
+	if (decode(&text, &size, t, tail, window) == ATTEND_OK &&
+	    decode(&before, &before_size, t, tail, window - 1) == ATTEND_OK) {
 		for (size_t i = 0; i < t->generation->stop_strings_count && !found; i++) {
 			const char *stop = t->generation->stop_strings[i];
 			const size_t n = strlen(stop);
@@ -142,7 +143,8 @@ static bool on_stops(void *payload, const int32_t *ids, size_t length, size_t pr
 
 /* ---- Results -------------------------------------------------------------------------------------------------------------- */
 
-static attend_status describe(attend_generated_text *out, const text_run *t, attend_bag *bag, const attend_generated *from)
+static attend_status describe(attend_generated_text *out, const text_run *t, attend_bag *bag,
+                              const attend_generated *from)
 {
 	int32_t *ids = attend_bag_take(bag, from->length, sizeof *ids);
 	if (!ids) return ATTEND_ERR_NOMEM;
@@ -192,7 +194,8 @@ void attend_generate_result_free(attend_generate_result *result)
 
 /* ---- Entry points ------------------------------------------------------------------------------------------------------------ */
 
-static attend_status run_ids(attend_generate_result *out, text_run *t, const int32_t *const *ids, const size_t *lengths, size_t count)
+static attend_status run_ids(attend_generate_result *out, text_run *t, const int32_t *const *ids, const size_t *lengths,
+                             size_t count)
 {
 	const attend_generation *g = t->generation;
 	const size_t returned = (size_t)g->num_return_sequences;
@@ -241,20 +244,22 @@ attend_status attend_generate_ids(attend_generate_result *out, attend_pipeline *
 		return attend_fail(ATTEND_ERR_ARG, "attend_generate_ids: a NULL argument");
 	attend_generation *own = NULL;
 	if (!generation) ATTEND_TRY(attend_generation_new(&own, pipeline->model));
-	text_run t = {.model = pipeline->model, .generation = generation ? generation : own, .options = options ? options : &none};
+	text_run t = {.model = pipeline->model,
+	              .generation = generation ? generation : own,
+	              .options = options ? options : &none};
 	const attend_status status = run_ids(out, &t, ids, lengths, count);
 	attend_generation_free(own);
 	return status;
 }
 
-attend_status attend_generate(attend_generate_result *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
-                              const attend_generation *generation, const attend_generate_options *options)
+attend_status attend_generate(attend_generate_result *out, attend_pipeline *pipeline, const attend_text *texts,
+                              size_t count, const attend_generation *generation, const attend_generate_options *options)
 {
 	static const attend_generate_options none = {0};
 	if (!out || !pipeline || (count && !texts)) return attend_fail(ATTEND_ERR_ARG, "attend_generate: a NULL argument");
 	if (!options) options = &none;
 	attend_encoded encoded;
-	ATTEND_TRY(attend_pipeline_encode(&encoded, pipeline->model, texts, count, options->cut, 
+	ATTEND_TRY(attend_pipeline_encode(&encoded, pipeline->model, texts, count, options->cut,
 	                                  attend_model_max_length(pipeline->model), 0));
 	const int32_t **ids = calloc(count + 1, sizeof *ids);
 	size_t *lengths = calloc(count + 1, sizeof *lengths);
