@@ -383,7 +383,7 @@ static attend_status open_model(command *c)
 		path = bundled;
 	}
 	const attend_model_options model_options = {
-		.weights = (attend_weights)attend_args_word(c->args, "dtype", ATTEND_WEIGHTS_F32)};
+		.weights = (attend_weight_type)attend_args_word(c->args, "dtype", ATTEND_WEIGHTS_F32)};
 	attend_status status = attend_model_load(&c->model, path, &model_options);
 	free(bundled);
 	if (status == ATTEND_OK) status = attend_pipeline_new(&c->pipeline, c->model);
