@@ -412,8 +412,7 @@ static int run(const attend_args *args)
 	attend_generation_free(c.generation);
 	attend_pipeline_free(c.pipeline);
 	attend_model_free(c.model);
-	const int closed = attend_output_close();
-	return code == ATTEND_EXIT_DONE ? closed : code;
+	return code;
 }
 
 const attend_command attend_command_generate = {

@@ -8,6 +8,7 @@
 /* clang-format off */
 #define ATTEND_COMMANDS(X) \
 	X(fill_mask) \
+	X(generate) \
 	X(classify) \
 	X(ner) \
 	X(qa) \
