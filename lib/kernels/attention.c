@@ -2,6 +2,7 @@
  * 2018, Dao et al. 2022), forward; attention_backward.c is its other half.
  *   m' = max(m, max_j s_j); p_j = exp(s_j - m'); sum' = sum*exp(m - m') + sum_j p_j; out' = out*exp(m - m') + sum_j p_j v_j
  *   at the end out /= sum, log_sum = m + log(sum)
+ * with 2^(s log2 e) for e^s throughout, which spares the reduction by ln 2.
  * Tiles start at absolute key positions, a row's sums run over its own visible keys in rising order, and a tile in which it
  * sees nothing is an identity: so a row's bits are the same in a prefill, a chunk and a cached step. */
 #include <math.h>
@@ -12,18 +13,20 @@
 
 enum {
 	TILE = ATTEND_KV_TILE,
-	QUERIES = 24,     /* rows that share a pass over a head's tiles */
+	QUERIES = 24,     /* rows that share a pass over a head's tiles, at most ATTEND_QUERY_ROWS */
 	VALUE_ROWS = 6,   /* rows that share a pass over a tile's values */
 	PACKED_DIM = 256  /* up to this head dimension the queries are copied together */
 };
 
 /* ---- Portable inner loops -------------------------------------------------------------------------------------------- */
 static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb, size_t rows,
-                    size_t steps, size_t n, bool accumulate)
+                    size_t steps, size_t n, attend_product_start start, const float *factors)
 {
 	for (size_t r = 0; r < rows; r++) {
 		float *y = c + r * ldc;
-		if (!accumulate) memset(y, 0, n * sizeof *y);
+		if (start == ATTEND_FROM_ZERO) memset(y, 0, n * sizeof *y);
+		if (start == ATTEND_FROM_SCALED)
+			for (size_t j = 0; j < n; j++) y[j] *= factors[r];
 		for (size_t k = 0; k < steps; k++) {
 			const float factor = a[r * a_row + k * a_step];
 			for (size_t j = 0; j < n; j++) y[j] += factor * b[k * ldb + j];
@@ -31,22 +34,25 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
 	}
 }
 
-static float attention_row(float *s, size_t lo, size_t hi, float scale, const float *bias, float *max, float *sum)
+static void attention_rows(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
+                           float *factor, float (*sum)[ATTEND_SUM_LANES])
 {
-	float top = *max;
-	for (size_t j = lo; j < hi; j++) {
-		s[j] = bias ? scale * s[j] + bias[j] : scale * s[j];
-		top = s[j] > top ? s[j] : top;
+	for (size_t r = 0; r < rows; r++, s += TILE) {
+		const attend_lane_range range = ranges ? ranges[r] : (attend_lane_range){0, TILE};
+		float top = max[r];
+		for (size_t j = range.lo; j < range.hi; j++) {
+			if (bias && bias[r]) s[j] += bias[r][j] * MATH_LOG2_E;
+			top = s[j] > top ? s[j] : top;
+		}
+		const float shift = top == -INFINITY ? 0.0f : top;
+		factor[r] = top == max[r] ? 1.0f : math_exp2(max[r] - shift);
+		max[r] = top;
+		for (size_t j = 0; j < ATTEND_SUM_LANES; j++) sum[r][j] *= factor[r];
+		for (size_t j = range.lo; j < range.hi; j++) {
+			s[j] = math_exp2(s[j] - shift);
+			sum[r][j % ATTEND_SUM_LANES] += s[j];
+		}
 	}
-	const float shift = top == -INFINITY ? 0.0f : top;
-	const float correction = math_exp(*max - shift);
-	for (size_t j = 0; j < ATTEND_SUM_LANES; j++) sum[j] *= correction;
-	for (size_t j = 0; j < TILE; j++) {
-		s[j] = j >= lo && j < hi ? math_exp(s[j] - shift) : 0.0f;
-		sum[j % ATTEND_SUM_LANES] += s[j];
-	}
-	*max = top;
-	return correction;
 }
 
 static void attention_probabilities(float *s, size_t lo, size_t hi, float scale, const float *bias, float log_sum)
@@ -64,7 +70,7 @@ static void transpose(float *tile, const float *x, size_t ldx, size_t count, siz
 void attend_attention_portable(struct attend_row_table *table)
 {
 	table->product = product;
-	table->attention_row = attention_row;
+	table->attention_rows = attention_rows;
 	table->attention_probabilities = attention_probabilities;
 	table->transpose = transpose;
 }
@@ -115,11 +121,12 @@ typedef struct query_block {
 	const attend_attention *a;
 	const struct attend_row_table *table;
 	size_t h, first, rows; /* queries first .. first+rows-1 */
-	const float *q;
-	size_t ldq;
+	attend_lane_range range[QUERIES];
+	attend_lane_range some, all; /* keys that any row sees lie in `some`, all rows see `all` */
 	float *out;
-	key_range range[QUERIES];
-	float max[QUERIES], sum[QUERIES][ATTEND_SUM_LANES];
+	bool fresh;            /* nothing was added to out yet, it is not cleared either */
+	float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q */
+	float max[QUERIES], factor[QUERIES], sum[QUERIES][ATTEND_SUM_LANES];
 	float scores[QUERIES * TILE];
 } query_block;
 
@@ -133,37 +140,65 @@ static const float *tile_values(const attend_attention *a, size_t h, size_t tile
 	return tile_keys(a, a->heads + h, tile);
 }
 
-/* out += p v for the rows begin .. end-1. Each row's chain runs over its own lanes lo..hi-1; what they have in common is done
- * for up to VALUE_ROWS rows at a time, the ends by single rows. */
-static void add_values(query_block *b, const key_range *lanes, size_t begin, size_t end, const float *values)
+/* Queries, scaled, of head dimensions d .. d+dims-1 into b->q. Together they lie well in the cache, where rows a power of
+ * two apart would share a few sets. */
+static void pack_queries(query_block *b, size_t d, size_t dims)
+{
+	const attend_attention *a = b->a;
+	const float *q = a->q + b->first * a->ldq + b->h * a->head_dim + d;
+	for (size_t r = 0; r < b->rows; r++) b->table->scale(b->q + r * dims, q + r * a->ldq, a->scale * MATH_LOG2_E, dims);
+}
+
+/* Scores, times log2 e, of rows begin .. end-1 against the first `keys` lanes of a tile. A head that does not fit is taken in
+ * parts: still one chain over its dimensions. */
+static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, size_t keys)
 {
 	const size_t dim = b->a->head_dim;
-	for (size_t r = begin; r < end; r += VALUE_ROWS) {
-		const size_t stop = end - r < VALUE_ROWS ? end : r + VALUE_ROWS;
+	const float *k = tile_keys(b->a, b->h, tile);
+	for (size_t d = 0; d < dim; d += PACKED_DIM) {
+		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM;
+		if (dim > PACKED_DIM) pack_queries(b, d, dims);
+		b->table->product(b->scores + begin * TILE, TILE, b->q + begin * dims, dims, 1, k + d * TILE, TILE, end - begin, dims,
+		                  keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO, NULL);
+	}
+}
+
+/* out = start + p v of rows `row` .. row+rows-1 over lanes lo..hi-1. */
+static void add_lanes(query_block *b, size_t row, size_t rows, size_t lo, size_t hi, const float *values,
+                      attend_product_start start)
+{
+	const size_t dim = b->a->head_dim;
+	b->table->product(b->out + row * b->a->ldo, b->a->ldo, b->scores + row * TILE + lo, TILE, 1, values + lo * dim, dim, rows,
+	                  hi - lo, dim, start, b->factor + row);
+}
+
+/* out = factor*out + p v for the rows begin .. end-1. Each row's chain runs over its own lanes; what up to VALUE_ROWS rows
+ * have in common is done at once, the ends by single rows. */
+static void add_values(query_block *b, const attend_lane_range *lanes, size_t begin, size_t end, const float *values)
+{
+	for (size_t r = begin, stop; r < end; r = stop) {
+		stop = end - r < VALUE_ROWS ? end : r + VALUE_ROWS;
 		size_t lo = 0, hi = TILE;
 		for (size_t i = r; i < stop; i++) {
 			if (lanes[i].lo > lo) lo = lanes[i].lo;
 			if (lanes[i].hi < hi) hi = lanes[i].hi;
 		}
 		const bool shared = lo < hi;
-		for (size_t i = r; i < stop; i++) {
-			const size_t head_end = shared ? lo : lanes[i].hi;
-			if (lanes[i].lo < head_end)
-				b->table->product(b->out + i * b->a->ldo, b->a->ldo, b->scores + i * TILE + lanes[i].lo, TILE, 1,
-				                  values + lanes[i].lo * dim, dim, 1, head_end - lanes[i].lo, dim, true);
-		}
+		for (size_t i = r; i < stop; i++) add_lanes(b, i, 1, lanes[i].lo, shared ? lo : lanes[i].hi, values, ATTEND_FROM_SCALED);
 		if (!shared) continue;
-		b->table->product(b->out + r * b->a->ldo, b->a->ldo, b->scores + r * TILE + lo, TILE, 1, values + lo * dim, dim,
-		                  stop - r, hi - lo, dim, true);
+		add_lanes(b, r, stop - r, lo, hi, values, ATTEND_FROM_C);
 		for (size_t i = r; i < stop; i++)
-			if (hi < lanes[i].hi)
-				b->table->product(b->out + i * b->a->ldo, b->a->ldo, b->scores + i * TILE + hi, TILE, 1, values + hi * dim,
-				                  dim, 1, lanes[i].hi - hi, dim, true);
+			if (hi < lanes[i].hi) add_lanes(b, i, 1, hi, lanes[i].hi, values, ATTEND_FROM_C);
 	}
 }
 
-/* Rows of the block that see a key of the tile lie together: begin .. end-1. */
-static bool visible_rows(const query_block *b, size_t base, size_t count, key_range *lanes, size_t *begin, size_t *end,
+static void clear_out(const query_block *b)
+{
+	for (size_t r = 0; r < b->rows; r++) memset(b->out + r * b->a->ldo, 0, b->a->head_dim * sizeof(float));
+}
+
+/* Rows of the block that see a key of the tile lie together: begin .. end-1; they see nothing from lane `keys` on. */
+static bool visible_rows(const query_block *b, size_t base, size_t count, attend_lane_range *lanes, size_t *begin, size_t *end,
                          size_t *keys)
 {
 	*begin = b->rows;
@@ -183,26 +218,45 @@ static void attend_to_tile(query_block *b, size_t tile)
 	const attend_attention *a = b->a;
 	const size_t base = tile * TILE;
 	const size_t count = a->tk - base < TILE ? a->tk - base : TILE;
-	key_range lanes[QUERIES];
-	size_t begin, end, keys;
-	float space[TILE];
-	if (!visible_rows(b, base, count, lanes, &begin, &end, &keys)) return;
-	b->table->product(b->scores + begin * TILE, TILE, b->q + begin * b->ldq, b->ldq, 1, tile_keys(a, b->h, tile), TILE,
-	                  end - begin, a->head_dim, keys, false);
-	for (size_t r = begin; r < end; r++) {
-		float *s = b->scores + r * TILE;
-		const size_t i = b->first + r;
-		const float *bias = attend_attention_bias(a, b->h, i, base, lanes[r].lo, lanes[r].hi, space);
-		const float correction = b->table->attention_row(s, lanes[r].lo, lanes[r].hi, a->scale, bias, &b->max[r], b->sum[r]);
-		if (correction != 1.0f) b->table->scale(b->out + r * a->ldo, b->out + r * a->ldo, correction, a->head_dim);
-		if (a->dropout > 0.0f) attend_attention_dropout(a, b->table, b->h, i, base, lanes[r].hi, s);
+	const attend_lane_range some = tile_range(b->some, base, count), all = tile_range(b->all, base, count);
+	const bool even = some.lo == all.lo && some.hi == all.hi; /* all rows see the same keys of the tile */
+	attend_lane_range lanes[QUERIES];
+	size_t begin = 0, end = b->rows, keys = some.hi;
+	if (even)
+		for (size_t r = 0; r < b->rows; r++) lanes[r] = all;
+	else if (!visible_rows(b, base, count, lanes, &begin, &end, &keys))
+		return;
+
+	score_tile(b, tile, begin, end, keys);
+	float *scores = b->scores + begin * TILE, *max = b->max + begin, *factor = b->factor + begin;
+	const attend_lane_range *ranges = even && all.lo == 0 && all.hi == TILE ? NULL : lanes + begin;
+	if (attention_has_bias(a)) {
+		const float *bias[QUERIES];
+		float space[QUERIES][TILE];
+		for (size_t r = begin; r < end; r++)
+			bias[r] = attend_attention_bias(a, b->h, b->first + r, base, lanes[r].lo, lanes[r].hi, space[r]);
+		b->table->attention_rows(scores, end - begin, ranges, bias + begin, max, factor, b->sum + begin);
+	} else {
+		b->table->attention_rows(scores, end - begin, ranges, NULL, max, factor, b->sum + begin);
 	}
-	add_values(b, lanes, begin, end, tile_values(a, b->h, tile));
+	if (a->dropout > 0.0f)
+		for (size_t r = begin; r < end; r++)
+			attend_attention_dropout(a, b->table, b->h, b->first + r, base, lanes[r].hi, b->scores + r * TILE);
+
+	const float *values = tile_values(a, b->h, tile);
+	if (even) {
+		add_lanes(b, 0, b->rows, all.lo, all.hi, values, b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED);
+	} else {
+		if (b->fresh) clear_out(b);
+		add_values(b, lanes, begin, end, values);
+	}
+	b->fresh = false;
 }
 
+/* max counts in powers of two. */
 static float log_of_sum(float max, float sum)
 {
-	return sum == 0.0f ? -INFINITY : max + logf(sum);
+	return sum == 0.0f ? -INFINITY : max * MATH_LN_2 + logf(sum);
 }
 
 /* A second pass over the keys, made only when somebody asked to see them. */
@@ -212,50 +266,59 @@ static void write_probabilities(query_block *b, const float *log_sums)
 	float space[TILE];
 	for (size_t base = 0; base < a->tk; base += TILE) {
 		const size_t count = a->tk - base < TILE ? a->tk - base : TILE;
-		b->table->product(b->scores, TILE, b->q, b->ldq, 1, tile_keys(a, b->h, base / TILE), TILE, b->rows, a->head_dim, count,
-		                  false);
+		score_tile(b, base / TILE, 0, b->rows, count);
 		for (size_t r = 0; r < b->rows; r++) {
 			const size_t i = b->first + r;
-			key_range lanes = tile_range(b->range[r], base, count);
+			attend_lane_range lanes = tile_range(b->range[r], base, count);
 			if (log_sums[r] == -INFINITY) lanes.hi = lanes.lo;
 			const float *bias = lanes.lo < lanes.hi ? attend_attention_bias(a, b->h, i, base, lanes.lo, lanes.hi, space) : NULL;
-			b->table->attention_probabilities(b->scores + r * TILE, lanes.lo, lanes.hi, a->scale, bias, log_sums[r]);
+			b->table->attention_probabilities(b->scores + r * TILE, lanes.lo, lanes.hi, MATH_LN_2, bias, log_sums[r]);
 			memcpy(a->probabilities + (b->h * a->tq + i) * a->tk + base, b->scores + r * TILE, count * sizeof(float));
 		}
 	}
 }
 
+/* Everything but the large arrays, whose clearing would cost more than a short sequence's softmax. */
+static void start_block(query_block *b, const attend_attention *a, const struct attend_row_table *table, size_t h, size_t first)
+{
+	b->a = a;
+	b->table = table;
+	b->h = h;
+	b->first = first;
+	b->rows = a->tq - first < QUERIES ? a->tq - first : QUERIES;
+	b->out = a->out + first * a->ldo + h * a->head_dim;
+	b->fresh = true;
+	b->some = (attend_lane_range){a->tk, 0};
+	b->all = (attend_lane_range){0, a->tk};
+	for (size_t r = 0; r < b->rows; r++) {
+		const attend_lane_range range = attend_attention_range(a, first + r);
+		b->range[r] = range;
+		b->max[r] = -INFINITY;
+		memset(b->sum[r], 0, sizeof b->sum[r]);
+		if (range.lo > b->all.lo) b->all.lo = range.lo;
+		if (range.hi < b->all.hi) b->all.hi = range.hi;
+		if (range.lo >= range.hi) continue;
+		if (range.lo < b->some.lo) b->some.lo = range.lo;
+		if (range.hi > b->some.hi) b->some.hi = range.hi;
+	}
+	if (a->head_dim <= PACKED_DIM) pack_queries(b, 0, a->head_dim);
+}
+
 static void forward_block(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t first)
 {
-	query_block b = {.a = a, .table = table, .h = h, .first = first};
-	float packed[QUERIES * PACKED_DIM];
-	b.rows = a->tq - first < QUERIES ? a->tq - first : QUERIES;
-	b.q = a->q + first * a->ldq + h * a->head_dim;
-	b.ldq = a->ldq;
-	b.out = a->out + first * a->ldo + h * a->head_dim;
-	if (b.rows > 1 && a->head_dim <= PACKED_DIM) { /* rows a power of two apart would share a few cache sets */
-		for (size_t r = 0; r < b.rows; r++)
-			memcpy(packed + r * a->head_dim, b.q + r * b.ldq, a->head_dim * sizeof *packed);
-		b.q = packed;
-		b.ldq = a->head_dim;
-	}
-	size_t lo = a->tk, hi = 0;
-	for (size_t r = 0; r < b.rows; r++) {
-		b.range[r] = attend_attention_range(a, first + r);
-		b.max[r] = -INFINITY;
-		memset(b.out + r * a->ldo, 0, a->head_dim * sizeof(float));
-		if (b.range[r].lo >= b.range[r].hi) continue;
-		if (b.range[r].lo < lo) lo = b.range[r].lo;
-		if (b.range[r].hi > hi) hi = b.range[r].hi;
-	}
-	for (size_t tile = lo / TILE; tile * TILE < hi; tile++) attend_to_tile(&b, tile);
+	query_block b;
+	start_block(&b, a, table, h, first);
+	for (size_t tile = b.some.lo / TILE; tile * TILE < b.some.hi; tile++) attend_to_tile(&b, tile);
+	if (b.fresh) clear_out(&b);
 
+	const bool logs = a->log_sum || a->probabilities;
 	float log_sums[QUERIES];
 	for (size_t r = 0; r < b.rows; r++) {
-		float sum = 0.0f;
-		for (size_t j = 0; j < ATTEND_SUM_LANES; j++) sum += b.sum[r][j];
+		float quarter[4];
+		for (size_t j = 0; j < 4; j++) quarter[j] = (b.sum[r][j] + b.sum[r][j + 4]) + (b.sum[r][j + 8] + b.sum[r][j + 12]);
+		const float sum = (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
 		table->scale(b.out + r * a->ldo, b.out + r * a->ldo, sum == 0.0f ? 0.0f : 1.0f / sum, a->head_dim);
-		log_sums[r] = log_of_sum(b.max[r], sum);
+		if (logs) log_sums[r] = log_of_sum(b.max[r], sum);
 	}
 	if (a->log_sum) memcpy(a->log_sum + h * a->tq + first, log_sums, b.rows * sizeof *log_sums);
 	if (a->probabilities) write_probabilities(&b, log_sums);

@@ -46,7 +46,7 @@ typedef struct head_block {
 	float *keys, *values, *p, *dropped, *ds, *c;
 } head_block;
 
-static void add_bias_gradients(const head_block *b, size_t i, size_t base, key_range lanes, const float *ds)
+static void add_bias_gradients(const head_block *b, size_t i, size_t base, attend_lane_range lanes, const float *ds)
 {
 	const attend_attention_grad *g = b->g;
 	const attend_attention *a = &g->forward;
@@ -68,7 +68,7 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	const attend_attention_grad *g = b->g;
 	const attend_attention *a = &g->forward;
 	const size_t dim = a->head_dim, column = b->h * dim;
-	key_range lanes[QUERIES];
+	attend_lane_range lanes[QUERIES];
 	bool any = false;
 	for (size_t r = 0; r < rows; r++) {
 		lanes[r] = tile_range(attend_attention_range(a, first + r), base, count);
@@ -78,8 +78,10 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	if (!any) return;
 
 	const float *q = a->q + first * a->ldq + column, *dout = g->dout + first * g->lddo + column;
-	b->table->product(b->p, TILE, q, a->ldq, 1, b->keys, TILE, rows, dim, count, false);
-	b->table->product(b->ds, TILE, dout, g->lddo, 1, b->values, TILE, rows, dim, count, false);
+	b->table->product(b->p, TILE, q, a->ldq, 1, b->keys, TILE, rows, dim, count, ATTEND_FROM_ZERO,
+	                  NULL);
+	b->table->product(b->ds, TILE, dout, g->lddo, 1, b->values, TILE, rows, dim, count, ATTEND_FROM_ZERO,
+	                  NULL);
 	for (size_t r = 0; r < rows; r++) {
 		const size_t i = first + r;
 		float *p = b->p + r * TILE, *dropped = b->dropped + r * TILE, *ds = b->ds + r * TILE;
@@ -98,12 +100,14 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 		b->table->scale(ds, ds, a->scale, count);
 	}
 	if (g->dv)
-		b->table->product(g->dv + base * g->lddv + column, g->lddv, b->dropped, 1, TILE, dout, g->lddo, count, rows, dim, true);
+		b->table->product(g->dv + base * g->lddv + column, g->lddv, b->dropped, 1, TILE, dout, g->lddo, count, rows, dim,
+		                  ATTEND_FROM_C, NULL);
 	if (g->dq)
 		b->table->product(g->dq + first * g->lddq + column, g->lddq, b->ds, TILE, 1, g->k + base * g->ldk + column, g->ldk,
-		                  rows, count, dim, true);
+		                  rows, count, dim, ATTEND_FROM_C, NULL);
 	if (g->dk)
-		b->table->product(g->dk + base * g->lddk + column, g->lddk, b->ds, 1, TILE, q, a->ldq, count, rows, dim, true);
+		b->table->product(g->dk + base * g->lddk + column, g->lddk, b->ds, 1, TILE, q, a->ldq, count, rows, dim,
+		                  ATTEND_FROM_C, NULL);
 }
 
 static void backward_head(const backward_job *j, size_t h)

@@ -3,9 +3,9 @@
 
 #include <math.h>
 
-key_range attend_attention_range(const attend_attention *a, size_t i)
+attend_lane_range attend_attention_range(const attend_attention *a, size_t i)
 {
-	key_range range = {0, a->tk};
+	attend_lane_range range = {0, a->tk};
 	const size_t query = a->first_query + i;
 	if (a->causal && query < a->tk) range.hi = query + 1;
 	if (a->windowed && !a->q_positions && !a->k_positions) {

@@ -6,10 +6,13 @@
 
 /* Key positions lo .. hi-1 that query i sees by causality and by the window over indices (a window over given positions is a
  * bias of -inf). lo >= hi: none. */
-typedef struct key_range {
-	size_t lo, hi;
-} key_range;
-key_range attend_attention_range(const attend_attention *a, size_t i);
+attend_lane_range attend_attention_range(const attend_attention *a, size_t i);
+
+/* Whether any bias, or a window over given positions, is added to the scores. */
+static inline bool attention_has_bias(const attend_attention *a)
+{
+	return a->distance_bias || a->dense_bias || (a->windowed && (a->q_positions || a->k_positions));
+}
 
 /* Bias of head h, query i at lanes lo..hi-1 of the tile that starts at key `base`: NULL when there is none, else readable in
  * those lanes; may use `space`. */
@@ -24,10 +27,10 @@ void attend_attention_dropout(const attend_attention *a, const struct attend_row
 size_t attend_distance_index(int64_t distance, size_t span);
 
 /* Lanes of a tile's part of a range. */
-static inline key_range tile_range(key_range range, size_t base, size_t count)
+static inline attend_lane_range tile_range(attend_lane_range range, size_t base, size_t count)
 {
-	const key_range lanes = {range.lo > base ? range.lo - base : 0, range.hi > base ? range.hi - base : 0};
-	return (key_range){lanes.lo < count ? lanes.lo : count, lanes.hi < count ? lanes.hi : count};
+	const attend_lane_range lanes = {range.lo > base ? range.lo - base : 0, range.hi > base ? range.hi - base : 0};
+	return (attend_lane_range){lanes.lo < count ? lanes.lo : count, lanes.hi < count ? lanes.hi : count};
 }
 
 #endif

@@ -16,7 +16,8 @@ typedef struct product_block {
 	size_t a_row, a_step;
 	const float *b;
 	size_t ldb, steps;
-	bool accumulate;
+	attend_product_start start;
+	const float *factors;
 	size_t part; /* columns in the last vector */
 } product_block;
 
@@ -30,10 +31,11 @@ static inline __attribute__((always_inline)) void product_tile(const product_blo
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++) {
 			const float *c = p->c + r * p->ldc + v * LANES;
-			if (!p->accumulate)
+			if (p->start == ATTEND_FROM_ZERO)
 				sum[r][v] = vf_zero();
 			else
 				sum[r][v] = whole || v + 1 < vectors ? vf_load(c) : vf_load_where(last, c);
+			if (p->start == ATTEND_FROM_SCALED) sum[r][v] = vf_mul(vf_set(p->factors[r]), sum[r][v]);
 		}
 	const float *a = p->a, *b = p->b;
 	for (size_t k = 0; k < p->steps; k++, a += p->a_step, b += p->ldb) {
@@ -96,7 +98,7 @@ static void product_columns(const product_block *p, size_t rows, size_t vectors)
 }
 
 static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb, size_t rows,
-                    size_t steps, size_t n, bool accumulate)
+                    size_t steps, size_t n, attend_product_start start, const float *factors)
 {
 	if (rows == 0) return;
 	const size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
@@ -105,8 +107,19 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
 		const size_t vectors = (width + LANES - 1) / LANES;
 		for (size_t block = 0, r = 0; block < blocks; block++) {
 			const size_t count = (rows - r + blocks - block - 1) / (blocks - block); /* even blocks */
-			const product_block p = {c + r * ldc + j, ldc,   a + r * a_row, a_row, a_step, b + j, ldb,
-			                         steps,           accumulate, width - (vectors - 1) * LANES};
+			const product_block p = {
+				.c = c + r * ldc + j,
+				.ldc = ldc,
+				.a = a + r * a_row,
+				.a_row = a_row,
+				.a_step = a_step,
+				.b = b + j,
+				.ldb = ldb,
+				.steps = steps,
+				.start = start,
+				.factors = factors + (factors ? r : 0),
+				.part = width - (vectors - 1) * LANES,
+			};
 			product_columns(&p, count, vectors);
 			r += count;
 		}
@@ -114,42 +127,77 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
 }
 
 /* ---- Softmax of a tile ------------------------------------------------------------------------------------------------- */
-/* scale*s + bias in lanes lo..hi-1. */
+/* Biased, -inf outside of the range; returns the maximum. */
+static inline float bias_row(float *s, attend_lane_range range, const float *bias)
+{
+	vf top[2] = {vf_set(-INFINITY), vf_set(-INFINITY)};
+	if (range.lo == 0 && range.hi == TILE && !bias) {
+#pragma GCC unroll 16
+		for (size_t v = 0; v < TILE_VECTORS; v++) top[v % 2] = vf_max(vf_load(s + v * LANES), top[v % 2]);
+	} else {
+		for (size_t at = range.lo / LANES * LANES; at < range.hi; at += LANES) {
+			const vm m = vm_range(at, range.lo, range.hi);
+			vf x = vf_load(s + at);
+			if (bias) x = vf_fma(vf_set(MATH_LOG2_E), vf_load_where(m, bias + at), x);
+			x = vf_select(m, x, vf_set(-INFINITY));
+			vf_store(s + at, x);
+			top[0] = vf_max(x, top[0]);
+		}
+	}
+	return vf_largest(vf_max(top[0], top[1]));
+}
+
+/* s = 2^(s - shift), sum = factor*sum + s. */
+static inline void exponential_row(float *s, attend_lane_range range, float shift, float factor, float *sum)
+{
+	enum { SUMS = ATTEND_SUM_LANES / LANES };
+	vf lanes[SUMS];
+#pragma GCC unroll 4
+	for (size_t i = 0; i < SUMS; i++) lanes[i] = vf_mul(vf_load(sum + i * LANES), vf_set(factor));
+	if (range.lo == 0 && range.hi == TILE) {
+#pragma GCC unroll 16
+		for (size_t v = 0; v < TILE_VECTORS; v++) {
+			const vf p = vf_exp2(vf_sub(vf_load(s + v * LANES), vf_set(shift)));
+			vf_store(s + v * LANES, p);
+			lanes[v % SUMS] = vf_add(lanes[v % SUMS], p);
+		}
+#pragma GCC unroll 4
+		for (size_t i = 0; i < SUMS; i++) vf_store(sum + i * LANES, lanes[i]);
+		return;
+	}
+#pragma GCC unroll 4
+	for (size_t i = 0; i < SUMS; i++) vf_store(sum + i * LANES, lanes[i]);
+	for (size_t at = range.lo / LANES * LANES; at < range.hi; at += LANES) {
+		const vf p = vf_exp2(vf_sub(vf_load(s + at), vf_set(shift)));
+		float *lane = sum + at % ATTEND_SUM_LANES;
+		vf_store(s + at, p);
+		vf_store(lane, vf_add(vf_load(lane), p));
+	}
+}
+
+/* All maxima before all exponentials: a row alone waits for its maximum longer than its exponentials take. */
+static void attention_rows(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
+                           float *factor, float (*sum)[ATTEND_SUM_LANES])
+{
+	static const attend_lane_range whole = {0, TILE};
+	float top[ATTEND_QUERY_ROWS], shift[ATTEND_QUERY_ROWS];
+	for (size_t r = 0; r < rows; r++) top[r] = bias_row(s + r * TILE, ranges ? ranges[r] : whole, bias ? bias[r] : NULL);
+	FOR_VECTORS(r, part, rows)
+	{
+		const vf before = vf_get(max + r, part), after = vf_max(vf_get(top + r, part), before);
+		const vf finite = vf_select(vf_less_equal(after, vf_set(-INFINITY)), vf_zero(), after);
+		vf_put(max + r, after, part);
+		vf_put(shift + r, finite, part);
+		vf_put(factor + r, vf_select(vf_less_equal(after, before), vf_set(1.0f), vf_exp2(vf_sub(before, finite))), part);
+	}
+	for (size_t r = 0; r < rows; r++) exponential_row(s + r * TILE, ranges ? ranges[r] : whole, shift[r], factor[r], sum[r]);
+}
+
+/* scale*s + bias in the lanes of m. */
 static inline vf scaled_score(const float *s, size_t lane, vm m, float scale, const float *bias)
 {
 	const vf x = vf_load(s + lane);
 	return bias ? vf_fma(vf_set(scale), x, vf_load_where(m, bias + lane)) : vf_mul(vf_set(scale), x);
-}
-
-static float attention_row(float *s, size_t lo, size_t hi, float scale, const float *bias, float *max, float *sum)
-{
-	vf score[TILE_VECTORS];
-	vf top = vf_set(-INFINITY);
-#pragma GCC unroll 16
-	for (size_t v = 0; v < TILE_VECTORS; v++) {
-		const vm m = vm_range(v * LANES, lo, hi);
-		score[v] = vf_select(m, scaled_score(s, v * LANES, m, scale, bias), vf_set(-INFINITY));
-		top = vf_max(score[v], top);
-	}
-	const float tile_max = vf_largest(top);
-	float correction = 1.0f;
-	if (tile_max > *max) {
-		correction = *max == -INFINITY ? 0.0f : vf_largest(vf_exp(vf_set(*max - tile_max)));
-		*max = tile_max;
-	}
-	const vf shift = vf_set(*max == -INFINITY ? 0.0f : *max);
-	vf lanes[ATTEND_SUM_LANES / LANES];
-#pragma GCC unroll 4
-	for (size_t i = 0; i < ATTEND_SUM_LANES / LANES; i++) lanes[i] = vf_mul(vf_load(sum + i * LANES), vf_set(correction));
-#pragma GCC unroll 16
-	for (size_t v = 0; v < TILE_VECTORS; v++) {
-		const vf p = vf_exp(vf_sub(score[v], shift));
-		vf_store(s + v * LANES, p);
-		lanes[v % (ATTEND_SUM_LANES / LANES)] = vf_add(lanes[v % (ATTEND_SUM_LANES / LANES)], p);
-	}
-#pragma GCC unroll 4
-	for (size_t i = 0; i < ATTEND_SUM_LANES / LANES; i++) vf_store(sum + i * LANES, lanes[i]);
-	return correction;
 }
 
 static void attention_probabilities(float *s, size_t lo, size_t hi, float scale, const float *bias, float log_sum)
@@ -173,7 +221,7 @@ static void transpose(float *tile, const float *x, size_t ldx, size_t count, siz
 static void attention_table(struct attend_row_table *table)
 {
 	table->product = product;
-	table->attention_row = attention_row;
+	table->attention_rows = attention_rows;
 	table->attention_probabilities = attention_probabilities;
 	table->transpose = transpose;
 }

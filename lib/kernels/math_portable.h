@@ -22,6 +22,16 @@
 #define MATH_E5 0.00836941879f
 #define MATH_E6 0.00138131448f
 
+/* 2^x = 2^n 2^r, n = round(x), for attention's x <= 0 (scores times log2 e): 2^r = 1 + r (P1 + P2 r + ... + P5 r^4),
+ * relative error 1e-7. Below 2^-126: 0. */
+#define MATH_EXP2_LOW -126.0f
+#define MATH_P1 0.693146944f
+#define MATH_P2 0.240222335f
+#define MATH_P3 0.0555074029f
+#define MATH_P4 0.00967204571f
+#define MATH_P5 0.0013264044f
+#define MATH_LN_2 0.693147181f
+
 /* tanh x = x + x z (T0 + T1 z + ... + T4 z^4), z = x^2, for |x| < 0.625, relative error 5e-9; 1 - 2/(e^2x + 1) above. */
 #define MATH_TANH_SMALL 0.625f
 #define MATH_T0 -0.333332807f
@@ -58,6 +68,15 @@ static inline float math_exp(float x)
 	const float p = (((MATH_E6 * r + MATH_E5) * r + MATH_E4) * r + MATH_E3) * r + MATH_E2;
 	const float y = attend_bits_f32(attend_f32_bits((p * r * r + r) + 1.0f) + (attend_f32_bits(t) << 23));
 	return x != x ? x : x < MATH_EXP_LOW ? 0.0f : x > MATH_EXP_HIGH ? INFINITY : y;
+}
+
+static inline float math_exp2(float x) /* x <= 0, or NaN */
+{
+	const float t = x + MATH_ROUND;
+	const float r = x - (t - MATH_ROUND);
+	const float p = (((MATH_P5 * r + MATH_P4) * r + MATH_P3) * r + MATH_P2) * r + MATH_P1;
+	const float y = attend_bits_f32(attend_f32_bits(p * r + 1.0f) + (attend_f32_bits(t) << 23));
+	return x != x ? x : x < MATH_EXP2_LOW ? 0.0f : y;
 }
 
 static inline float math_sigmoid(float x)

@@ -45,6 +45,19 @@ static inline vf vf_exp(vf x)
 	return vf_select(vf_less(x, vf_set(MATH_EXP_LOW)), vf_zero(), y);
 }
 
+static inline vf vf_exp2(vf x) /* x <= 0, or NaN */
+{
+	const vf t = vf_add(x, vf_set(MATH_ROUND));
+	const vf n = vf_sub(t, vf_set(MATH_ROUND));
+	const vf r = vf_sub(x, n);
+	vf p = vf_fma(vf_set(MATH_P5), r, vf_set(MATH_P4));
+	p = vf_fma(p, r, vf_set(MATH_P3));
+	p = vf_fma(p, r, vf_set(MATH_P2));
+	p = vf_fma(p, r, vf_set(MATH_P1));
+	p = vf_fma(p, r, vf_set(1.0f));
+	return vf_select(vf_less(x, vf_set(MATH_EXP2_LOW)), vf_zero(), vf_scale_exp(p, n, t));
+}
+
 static inline vf vf_sigmoid(vf x)
 {
 	return vf_div(vf_set(1.0f), vf_add(vf_set(1.0f), vf_exp(vf_sub(vf_zero(), x))));

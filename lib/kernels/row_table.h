@@ -9,19 +9,30 @@
 
 #include "lib/kernels/dispatch.h"
 
-/* Lanes of a running sum in attention: lane j % 16 collects key j of each tile, at every level. */
-enum { ATTEND_SUM_LANES = 16 };
+enum {
+	ATTEND_SUM_LANES = 16, /* of a running sum in attention, at every level */
+	ATTEND_QUERY_ROWS = 48 /* queries that attention takes at a time, at most */
+};
+
+typedef struct attend_lane_range {
+	size_t lo, hi; /* lo .. hi-1 */
+} attend_lane_range;
+
+typedef enum attend_product_start { ATTEND_FROM_ZERO, ATTEND_FROM_C, ATTEND_FROM_SCALED } attend_product_start;
 
 struct attend_row_table {
-	/* c [rows,n] = (accumulate ? c : 0) + a b; a(r,k) at a[r*a_row + k*a_step], b [steps,n] with ldb. Each element is one
-	 * chain over k = 0 .. steps-1, whatever rows and n are. */
+	/* c [rows,n] = start + a b, start 0, c or factors[r] * c; a(r,k) at a[r*a_row + k*a_step], b [steps,n] with ldb. Each
+	 * element is one chain over k = 0 .. steps-1, whatever rows and n are. */
 	void (*product)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
-	                size_t rows, size_t steps, size_t n, bool accumulate);
+	                size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors);
 
-	/* One row of scores against one tile. With s = scale*s + bias (NULL: 0) in lanes lo..hi-1 and -inf in the others:
-	 * max' = max(*max, s); s = exp(s - max'); sum = sum*exp(*max - max') + s by lanes; returns exp(*max - max'). bias is
-	 * read in lo..hi-1 only; all ATTEND_KV_TILE lanes of s are written. */
-	float (*attention_row)(float *s, size_t lo, size_t hi, float scale, const float *bias, float *max, float *sum);
+	/* Rows of scores [rows <= ATTEND_QUERY_ROWS][ATTEND_KV_TILE] against one tile, in powers of two. In the lanes of a row's
+	 * range (ranges NULL: all lanes of all rows), bias NULL or [rows] of which each may be NULL and is read in them only:
+	 *   s = s + log2 e bias ; max' = max(max, s) ; factor = 2^(max - max') ; s = 2^(s - max') ;
+	 *   sum = factor*sum + s, lane j % 16 collecting key j
+	 * The other lanes of s are left without meaning. An empty range gives factor 1. */
+	void (*attention_rows)(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
+	                       float *factor, float (*sum)[ATTEND_SUM_LANES]);
 	/* s = exp(scale*s + bias - log_sum) in lanes lo..hi-1, 0 in the others. */
 	void (*attention_probabilities)(float *s, size_t lo, size_t hi, float scale, const float *bias, float log_sum);
 	/* Rows of k or v, [count <= ATTEND_KV_TILE, head_dim] with ldx, as columns 0..count-1 of tile [head_dim][ATTEND_KV_TILE]. */
