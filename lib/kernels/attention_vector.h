@@ -211,11 +211,22 @@ static void attention_probabilities(float *s, size_t lo, size_t hi, float scale,
 }
 
 /* ---- Rows to lanes ------------------------------------------------------------------------------------------------------- */
-/* Blocks of 4 rows x LANES: groups of four lanes are transposed, then their fours lie together. */
+/* Four dimensions of LANES rows at a time: row 4g + i in the fours g of vector i, so that transposing the fours puts the rows
+ * in order. */
 static void transpose(float *tile, const float *x, size_t ldx, size_t count, size_t head_dim)
 {
+	const size_t whole_rows = count / LANES * LANES, whole_dims = head_dim / 4 * 4;
+	for (size_t j = 0; j < whole_rows; j += LANES) {
+		for (size_t d = 0; d < whole_dims; d += 4) {
+			const float *from = x + j * ldx + d;
+			vu lanes[4];
+			vu_transpose4(lanes, vu_of(vf_load_fours(from, 4 * ldx)), vu_of(vf_load_fours(from + ldx, 4 * ldx)),
+			              vu_of(vf_load_fours(from + 2 * ldx, 4 * ldx)), vu_of(vf_load_fours(from + 3 * ldx, 4 * ldx)));
+			for (size_t i = 0; i < 4; i++) vf_store(tile + (d + i) * TILE + j, vf_of(lanes[i]));
+		}
+	}
 	for (size_t d = 0; d < head_dim; d++)
-		for (size_t j = 0; j < count; j++) tile[d * TILE + j] = x[j * ldx + d];
+		for (size_t j = d < whole_dims ? whole_rows : 0; j < count; j++) tile[d * TILE + j] = x[j * ldx + d];
 }
 
 static void attention_table(struct attend_row_table *table)

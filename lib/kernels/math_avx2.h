@@ -195,6 +195,21 @@ static inline double vd_sum(vd a)
 	return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
 }
 
+static inline vu vu_of(vf a)
+{
+	return _mm256_castps_si256(a);
+}
+
+static inline vf vf_of(vu a)
+{
+	return _mm256_castsi256_ps(a);
+}
+
+static inline vf vf_load_fours(const float *p, size_t stride)
+{
+	return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+}
+
 static inline vu vu_set(uint32_t x)
 {
 	return _mm256_set1_epi32((int)x);

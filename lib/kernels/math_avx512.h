@@ -193,6 +193,24 @@ static inline double vd_sum(vd a)
 	return _mm_cvtsd_f64(_mm_add_sd(q, _mm_unpackhi_pd(q, q)));
 }
 
+static inline vu vu_of(vf a) /* the same bits */
+{
+	return _mm512_castps_si512(a);
+}
+
+static inline vf vf_of(vu a)
+{
+	return _mm512_castsi512_ps(a);
+}
+
+/* Group g of four lanes from p + g*stride. */
+static inline vf vf_load_fours(const float *p, size_t stride)
+{
+	const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+	const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
+	return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+}
+
 static inline vu vu_set(uint32_t x)
 {
 	return _mm512_set1_epi32((int)x);

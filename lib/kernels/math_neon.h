@@ -198,6 +198,22 @@ static inline double vd_sum(vd a)
 	return vaddvq_f64(vaddq_f64(a.low, a.high));
 }
 
+static inline vu vu_of(vf a)
+{
+	return vreinterpretq_u32_f32(a);
+}
+
+static inline vf vf_of(vu a)
+{
+	return vreinterpretq_f32_u32(a);
+}
+
+static inline vf vf_load_fours(const float *p, size_t stride)
+{
+	(void)stride;
+	return vld1q_f32(p);
+}
+
 static inline vu vu_set(uint32_t x)
 {
 	return vdupq_n_u32(x);
