@@ -170,6 +170,14 @@ static const char *spelling(const job *j, const attend_sequence *s, size_t i, si
 	return token ? token : "";
 }
 
+/* Marian's get_special_tokens_mask looks at ids, so that "</s>" in the text counts. */
+static bool marks_special(const job *j, int32_t id)
+{
+	const attend_tokenizer *const t = j->tokenizer;
+	if (!t->marian_rules || j->options->no_special_tokens || id == t->special_ids[ATTEND_TOKEN_UNK]) return false;
+	return attend_tokenizer_is_special(t, id);
+}
+
 /* `overflow`: the window is not its text's first one. The reference's templates set the types of first windows only. */
 static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w, bool overflow,
                       char **pool)
@@ -182,7 +190,7 @@ static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_
 	for (size_t i = w.start; i < w.end; i++, at++) {
 		e->ids[at] = s->tokens.ids[i];
 		e->type_ids[at] = retyped ? piece->type_id : side;
-		e->special_tokens_mask[at] = 0;
+		e->special_tokens_mask[at] = marks_special(j, s->tokens.ids[i]);
 		const char *token = NULL;
 		size_t size = 0;
 		if (e->tokens || (e->offsets && post->trim_offsets)) token = spelling(j, s, i, &surface, &size);

@@ -73,7 +73,7 @@ attend_status attend_build_marian(attend_tokenizer *tokenizer, attend_folder *fo
 	}
 	if (status == ATTEND_OK) status = build_decoder(tokenizer, &spm);
 	attend_spm_free(&spm);
-	tokenizer->language_codes = true;
+	tokenizer->marian_rules = true;
 	return status;
 }
 

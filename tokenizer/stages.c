@@ -221,13 +221,14 @@ static attend_status add_language_code(const run *r, uint32_t *start, uint32_t e
 	if (size < 4 || memcmp(text, ">>", 2) != 0) return ATTEND_OK;
 	for (size_t i = 2; i + 2 <= size; i++) {
 		if (text[i] != '<' || text[i + 1] != '<') continue;
-		const size_t length = i + 2;
+		size_t length = i + 2;
 		int32_t id = attend_tokenizer_token_to_id(r->tokenizer, text, length);
 		if (id < 0) id = r->tokenizer->special_ids[ATTEND_TOKEN_UNK];
 		if (id < 0) return attend_fail(ATTEND_ERR_DATA, "language code \"%.*s\" is no token", (int)(length < 40 ? length : 40), text);
 		const attend_span place = {*start, *start + (uint32_t)length};
 		*start = place.end;
-		return add_token(r, id, place, text, length);
+		const char *const token = attend_tokenizer_id_to_token(r->tokenizer, id, &length);
+		return add_token(r, id, place, token, length);
 	}
 	return ATTEND_OK;
 }
@@ -256,7 +257,7 @@ attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scrat
 			ATTEND_TRY(add_token(&r, x.id, (attend_span){x.start, x.end}, text + x.start, x.end - x.start));
 			continue;
 		}
-		if (t->language_codes) ATTEND_TRY(add_language_code(&r, &x.start, x.end));
+		if (t->marian_rules) ATTEND_TRY(add_language_code(&r, &x.start, x.end));
 		if (x.start < x.end) ATTEND_TRY(add_text(&r, x.start, x.end));
 	}
 	return ATTEND_OK;

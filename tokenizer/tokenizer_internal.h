@@ -202,7 +202,9 @@ struct attend_tokenizer {
 	int32_t special_ids[ATTEND_SPECIAL_TOKEN_COUNT]; /* -1: none */
 	size_t max_length;                   /* SIZE_MAX: not given */
 	bool clean_up;                       /* clean_up_tokenization_spaces */
-	bool language_codes;                 /* Marian: text that starts with ">>" yields its part up to the first "<<" as one token */
+	/* Marian's rules: text that starts with ">>" yields its part up to the first "<<" as one token; special tokens of the text,
+	 * but the unknown one, are marked in special_tokens_mask. */
+	bool marian_rules;
 	struct attend_stages *stages;    /* stages.c: plans and scratch pool, made by attend_tokenizer_finish */
 };
 
