@@ -15,6 +15,7 @@
 	X(embed) \
 	X(perplexity) \
 	X(forward) \
+	X(inspect) \
 	X(completion)
 /* clang-format on */
 

@@ -393,6 +393,11 @@ ATTEND_API attend_status attend_forward_file(const char *path, const char *in, c
 
 /* ==== Inspecting folders ================================================================================================ */
 
+/* What a checkpoint folder holds: architecture, heads, tokenizer, sizes, a table of all tensors, and what keeps it from running
+ * if anything does (an unknown model type, missing tensors): a page to read, or one JSON object. *out is malloc'ed; the caller
+ * frees it. NOTFOUND: no folder, no config.json. FORMAT: config.json or the weights are broken. */
+ATTEND_API attend_status attend_inspect(char **out, const char *path, bool json);
+
 /* ==== Measuring ========================================================================================================= */
 
 /* ==== Small services for programs ======================================================================================= */

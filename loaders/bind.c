@@ -68,7 +68,7 @@ static attend_status bind_all(attend_binder *b)
 	if (arch->bridge) ATTEND_TRY(attend_binder_bridge(b));
 	ATTEND_TRY(attend_binder_heads(b));
 	ATTEND_TRY(account(b));
-	if (b->options->lenient) return ATTEND_OK;
+	if (b->options->lenient) return b->report->missing.count == 0 ? attend_network_finish(network) : ATTEND_OK;
 	if (b->report->missing.count > 0)
 		return fail_missing(&b->report->missing, ATTEND_ERR_FORMAT, "the model cannot run");
 	if (b->report->missing_head.count > 0 && !b->options->new_head)

@@ -205,7 +205,7 @@ static attend_status write_weights(const attend_checkpoint *c, const char *dir, 
 	for (size_t i = 0; i < n->param_count && status == ATTEND_OK; i++) {
 		const attend_param *p = &n->params[i];
 		if (!is_saved(c, p, options)) continue;
-		char *name;
+		char *name = NULL;
 		status = saved_name(&name, c, p, options);
 		if (status != ATTEND_OK) break;
 		attend_safetensors_item *item = &items[count++];

@@ -46,6 +46,9 @@ attend_status attend_config_read(attend_config *out, const char *path);
 attend_status attend_config_parse(attend_config *out, const char *text, size_t size, const char *name);
 void attend_config_free(attend_config *config); /* not the struct itself */
 
+/* config.json's name for an activation: "gelu_new". Static text. */
+const char *attend_config_activation_name(attend_activation activation);
+
 /* The index of a label, or -1. */
 int attend_config_find_label(const attend_config *config, const char *label);
 

@@ -75,6 +75,13 @@ static const word activations[] = {
 	{"mish", ATTEND_ACT_MISH},
 	{NULL, 0},
 };
+const char *attend_config_activation_name(attend_activation activation)
+{
+	for (const word *w = activations; w->text != NULL; w++)
+		if (w->value == (int)activation) return w->text;
+	return "unknown";
+}
+
 static const word activations_gpt1[] = {{"relu", ATTEND_ACT_RELU},
                                         {"silu", ATTEND_ACT_SILU},
                                         {"swish", ATTEND_ACT_SILU},
