@@ -188,13 +188,13 @@ void attend_embeddings_backward(attend_pass *pass, float *dx)
 	attend_stack_params *params = pass->params;
 	attend_stack_state *state = pass->state;
 	const size_t rows = pass->rows, width = arch->embedding;
-	float *de = dx, *spare = pass->session->scratch.d_embedded;
+	attend_scratch *scratch = &pass->session->scratch;
+	float *de = dx, *spare = scratch->g2;
 	if (is_projected(params)) {
-		attend_linear_run_backward(pass->session, &params->embedding_projection, spare, width, true, dx, arch->hidden,
-		                           state->embedded_norm, width, rows);
-		de = spare;
-		spare = dx; /* D floats a row where E are needed: only used when E <= D */
-		if (width > arch->hidden) spare = pass->session->scratch.d_embedded_sum;
+		attend_linear_run_backward(pass->session, &params->embedding_projection, scratch->d_embedded, width, true, dx,
+		                           arch->hidden, state->embedded_norm, width, rows);
+		de = scratch->d_embedded;
+		spare = scratch->d_embedded_sum;
 	}
 	attend_site_dropout(pass->session, pass->stack, 0, ATTEND_SITE_EMBEDDING, arch->dropout_embedding, de,
 	                    rows * width);

@@ -180,6 +180,7 @@ const float *attend_head_vectors(attend_head_pass *pass)
 		x = scratch->head_t;
 	}
 	attend_site_dropout(session, pass->stack, pass->block, ATTEND_SITE_HEAD_OUT, arch->dropout, x, count * width);
+	if (arch->scale != 0.0f && arch->scale != 1.0f) attend_scale(x, arch->scale, count * width);
 	return x;
 }
 
@@ -189,8 +190,7 @@ void attend_head_logits(attend_head_pass *pass, const float *vectors, float *log
 		for (size_t i = 0; i < pass->count; i++)
 			memcpy(logits + i * ld, vectors + i * pass->width, pass->width * sizeof *logits);
 	} else {
-		const attend_epilogue e = {.scale = pass->arch->scale};
-		attend_linear_run(pass->session, &pass->params->out, logits, ld, vectors, pass->width, pass->count, &e);
+		attend_linear_run(pass->session, &pass->params->out, logits, ld, vectors, pass->width, pass->count, NULL);
 	}
 	for (size_t i = 0; i < pass->count; i++)
 		if (pass->rows[i] == SIZE_MAX) memset(logits + i * ld, 0, pass->outputs * sizeof *logits);
@@ -221,10 +221,10 @@ void attend_head_backward(attend_head_pass *pass, float *dlogits)
 	                 : pass->pooled ? scratch->head_pooled
 	                                : scratch->head_x;
 	float *dy = scratch->d_head_t, *spare = scratch->d_head_x;
-	if (arch->scale != 0.0f && arch->scale != 1.0f) attend_scale(dlogits, arch->scale, count * pass->outputs);
 	attend_linear_run_backward(session, &params->out, norm ? dy : NULL, pass->width, true, dlogits, pass->outputs, x,
 	                           pass->width, count);
 	if (!norm) return;
+	if (arch->scale != 0.0f && arch->scale != 1.0f) attend_scale(dy, arch->scale, count * pass->width);
 	attend_site_dropout(session, pass->stack, pass->block, ATTEND_SITE_HEAD_OUT, arch->dropout, dy,
 	                    count * pass->width);
 	if (arch->norm) {

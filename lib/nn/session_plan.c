@@ -283,8 +283,6 @@ static void plan_scratch(planner *p, attend_session *session, const widths *w)
 		if (w->projected) {
 			x->d_embedded = floats(p, n, w->embedding);
 			x->d_embedded_sum = floats(p, n, w->embedding);
-		} else {
-			x->d_embedded = x->g2;
 		}
 		if (session->network->arch.bridge) x->d_memory = floats(p, n, session->network->bridge.out);
 	}

@@ -103,7 +103,7 @@ typedef struct attend_scratch {
 	float *g1, *g3;        /* [N,D]; g1 is the running gradient */
 	float *d_h;            /* [N,F] */
 	float *d_embedded;     /* [N,E] */
-	float *d_embedded_sum; /* [N,E], where E > D */
+	float *d_embedded_sum; /* [N,E]; both only where embeddings are projected */
 	/* opening slots */
 	size_t *memory_sequences; /* [cache_slots] */
 	int *memory_numbers;
