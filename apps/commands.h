@@ -16,6 +16,8 @@
 	X(perplexity) \
 	X(forward) \
 	X(inspect) \
+	X(tokenize) \
+	X(detokenize) \
 	X(completion)
 /* clang-format on */
 

@@ -73,7 +73,7 @@ typedef struct attend_encoding {
 	size_t count;
 	int32_t *ids;
 	int32_t *type_ids;            /* 0 first text, 1 second (or what the template says) */
-	uint8_t *special_tokens_mask; /* 1: added by the post-processor */
+	uint8_t *special_tokens_mask; /* 1: added by the post-processor (Marian: any special token but unk) */
 	attend_span *offsets;         /* code points of the original text; {0,0} where special_tokens_mask is 1 */
 	attend_span *byte_offsets;    /* the same in bytes */
 	int32_t *word_ids;            /* index of the pre-token (added tokens count) in its text; -1 for added specials */
@@ -146,6 +146,9 @@ ATTEND_API attend_status attend_tokenizer_encode_ids(attend_ids *out, const atte
 ATTEND_API void attend_ids_free(attend_ids *ids);
 
 /* ---- decoding ---- */
+
+/* Read ids: numbers between blanks, or a JSON array of numbers. *out is malloc'ed. DATA: anything else. */
+ATTEND_API attend_status attend_ids_parse(int32_t **out, size_t *count, const char *text, size_t size);
 
 typedef enum attend_clean_up { ATTEND_CLEAN_UP_DEFAULT, ATTEND_CLEAN_UP_OFF, ATTEND_CLEAN_UP_ON } attend_clean_up;
 

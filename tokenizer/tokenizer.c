@@ -97,6 +97,61 @@ size_t attend_tokenizer_added_count(const attend_tokenizer *t, bool pair)
 
 /* ---- decoding ---- */
 
+/* A number at text[*at], which moves behind it. */
+static bool read_id(int32_t *id, const char *text, size_t size, size_t *at)
+{
+	int64_t value = 0;
+	const size_t start = *at;
+	for (; *at < size && text[*at] >= '0' && text[*at] <= '9'; ++*at)
+		if ((value = value * 10 + (text[*at] - '0')) > INT32_MAX) return false;
+	*id = (int32_t)value;
+	return *at > start;
+}
+
+static size_t skip_blanks(const char *text, size_t size, size_t at)
+{
+	while (at < size && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r')) at++;
+	return at;
+}
+
+/* Ids into out[]; false: text[*at] is not what should stand there. */
+static bool read_ids(int32_t *out, size_t *count, const char *text, size_t size, size_t *at)
+{
+	*at = skip_blanks(text, size, 0);
+	*count = 0;
+	const bool array = *at < size && text[*at] == '[';
+	if (array) *at = skip_blanks(text, size, *at + 1);
+	for (bool first = true; *at < size && text[*at] != ']'; first = false) {
+		if (array && !first) {
+			if (text[*at] != ',') return false;
+			*at = skip_blanks(text, size, *at + 1);
+		}
+		if (!read_id(&out[*count], text, size, at)) return false;
+		++*count;
+		const size_t next = skip_blanks(text, size, *at);
+		if (!array && next == *at && next < size) return false;
+		*at = next;
+	}
+	if (array && *at < size && text[*at] == ']') *at = skip_blanks(text, size, *at + 1);
+	else if (array) return false;
+	return *at == size;
+}
+
+attend_status attend_ids_parse(int32_t **out, size_t *count, const char *text, size_t size)
+{
+	if (!out || !count || (!text && size > 0)) return attend_fail(ATTEND_ERR_ARG, "attend_ids_parse: NULL argument");
+	int32_t *const ids = attend_alloc_array(size / 2 + 2, sizeof *ids);
+	size_t at = 0;
+	if (!ids) return attend_fail_memory(size, "ids");
+	if (!read_ids(ids, count, text, size, &at)) {
+		free(ids);
+		const int shown = (int)(size - at < 20 ? size - at : 20);
+		return attend_fail(ATTEND_ERR_DATA, "token ids: expected numbers, found \"%.*s\" at position %zu", shown, text + at, at);
+	}
+	*out = ids;
+	return ATTEND_OK;
+}
+
 /* Spellings of the ids that have one, and which of them are special. */
 static attend_status spell(const attend_tokenizer *t, const int32_t *ids, size_t count, bool skip, attend_string_list *list, bool *special)
 {

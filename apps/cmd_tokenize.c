@@ -1,0 +1,188 @@
+/* cmd_tokenize.c: `attend tokenize`. */
+#include <stdint.h>
+#include <string.h>
+
+#include "apps/commands.h"
+#include "apps/console.h"
+#include "apps/output.h"
+#include "apps/records.h"
+
+static const attend_option options[] = {
+	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder, or a tokenizer.json", 0, 0, false, NULL},
+	{"format", 0, ATTEND_OPTION_WORD, "tokens|ids|json", "what a line holds: spellings, numbers, a JSON object [tokens]", 0, 0, false,
+     NULL},
+	{"json", 0, ATTEND_OPTION_FLAG, NULL, "the same as --format json", 0, 0, false, NULL},
+	{"special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "--no-special-tokens: leave out [CLS], [SEP] and friends", 0, 0, false, NULL},
+	{"split-special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "special tokens in the text are plain text", 0, 0, false, NULL},
+	{"max-length", 0, ATTEND_OPTION_INT, "N", "cut to N tokens, special ones included [the tokenizer's limit]", 0, UINT32_MAX, false,
+     NULL},
+	{"truncation", 0, ATTEND_OPTION_WORD, "longest_first|only_first|only_second",
+     "which text of a pair is cut [longest_first with --max-length, else none]", 0, 0, false, NULL},
+	{"truncation-side", 0, ATTEND_OPTION_WORD, "left|right", "where tokens are taken off [right]", 0, 0, false, NULL},
+	{"stride", 0, ATTEND_OPTION_INT, "N", "tokens that overflowing windows overlap by [0]", 0, UINT32_MAX, false, NULL},
+	{"return-overflowing", 0, ATTEND_OPTION_FLAG, NULL, "JSON: what was cut off, as a list of windows", 0, 0, false, NULL},
+	{0},
+};
+
+static const attend_option *const groups[] = {attend_options_input, NULL};
+
+typedef enum format { TOKENS, IDS, JSON } format;
+
+typedef struct tokenize_run {
+	const attend_tokenizer *tokenizer;
+	attend_encode_options options;
+	format format;
+} tokenize_run;
+
+/* A number with `before` in front of it. */
+static void print_number(const char *before, int64_t value)
+{
+	char digits[24];
+	size_t at = sizeof digits;
+	uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
+	do digits[--at] = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (value < 0) digits[--at] = '-';
+	attend_output_text(before);
+	attend_output_bytes(digits + at, sizeof digits - at);
+}
+
+static void print_numbers(const char *name, const int32_t *values, size_t count)
+{
+	attend_output_text(name);
+	for (size_t i = 0; i < count; i++) print_number(i ? "," : "", values[i]);
+}
+
+static void print_spans(const char *name, const attend_span *spans, size_t count)
+{
+	attend_output_text(name);
+	for (size_t i = 0; i < count; i++) {
+		print_number(i ? ",[" : "[", spans[i].start);
+		print_number(",", spans[i].end);
+		attend_output_text("]");
+	}
+}
+
+static void print_json(const attend_encoding *e, bool overflowing)
+{
+	print_numbers("{\"ids\":[", e->ids, e->count);
+	attend_output_text("],\"tokens\":[");
+	for (size_t i = 0; i < e->count; i++) {
+		if (i) attend_output_text(",");
+		attend_output_json_string(e->tokens[i], e->token_sizes[i]);
+	}
+	print_numbers("],\"type_ids\":[", e->type_ids, e->count);
+	print_spans("],\"offsets\":[", e->offsets, e->count);
+	print_spans("],\"byte_offsets\":[", e->byte_offsets, e->count);
+	attend_output_text("],\"word_ids\":[");
+	for (size_t i = 0; i < e->count; i++) {
+		if (e->word_ids[i] < 0)
+			attend_output_text(i ? ",null" : "null");
+		else
+			print_number(i ? "," : "", e->word_ids[i]);
+	}
+	attend_output_text("],\"special_tokens_mask\":[");
+	for (size_t i = 0; i < e->count; i++) print_number(i ? "," : "", e->special_tokens_mask[i]);
+	attend_output_text("]");
+	if (overflowing) {
+		attend_output_text(",\"overflowing\":[");
+		for (size_t i = 0; i < e->overflowing_count; i++) {
+			if (i) attend_output_text(",");
+			print_json(&e->overflowing[i], false);
+		}
+		attend_output_text("]");
+	}
+	attend_output_text("}");
+}
+
+/* Spellings between blanks. */
+static void print_tokens(const attend_encoding *e)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		if (i) attend_output_text(" ");
+		attend_output_cell(e->tokens[i], e->token_sizes[i]);
+	}
+}
+
+static attend_status run_ids(const tokenize_run *run, const attend_text *texts, size_t count)
+{
+	attend_ids ids;
+	const attend_status status = attend_tokenizer_encode_ids(&ids, run->tokenizer, texts, count, &run->options);
+	if (status != ATTEND_OK) return status;
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = ids.starts[i]; k < ids.starts[i + 1]; k++) print_number(k > ids.starts[i] ? " " : "", ids.ids[k]);
+		attend_output_text("\n");
+	}
+	attend_ids_free(&ids);
+	return ATTEND_OK;
+}
+
+static attend_status run_records(void *payload, const attend_record *records, const attend_text *texts, size_t count)
+{
+	const tokenize_run *const run = payload;
+	attend_encoding encodings[ATTEND_RECORD_GROUP];
+	(void)records;
+	if (run->format == IDS) return run_ids(run, texts, count);
+	const attend_status status = attend_tokenizer_encode_batch(encodings, run->tokenizer, texts, count, &run->options);
+	if (status != ATTEND_OK) return status;
+	for (size_t i = 0; i < count; i++) {
+		if (run->format == JSON)
+			print_json(&encodings[i], run->options.return_overflowing);
+		else
+			print_tokens(&encodings[i]);
+		attend_output_text("\n");
+		attend_encoding_free(&encodings[i]);
+	}
+	return ATTEND_OK;
+}
+
+/* Truncation as the options say: a length alone means longest_first, a strategy alone the tokenizer's own length. */
+static void set_truncation(attend_encode_options *o, const attend_args *args, const attend_tokenizer *tokenizer)
+{
+	const bool strategy = attend_args_given(args, "truncation"), length = attend_args_given(args, "max-length");
+	const size_t limit = attend_tokenizer_max_length(tokenizer);
+	o->max_length = length ? (size_t)attend_args_int(args, "max-length", 0) : limit;
+	o->stride = (size_t)attend_args_int(args, "stride", 0);
+	o->truncate_left = attend_args_word(args, "truncation-side", 1) == 0;
+	if (!strategy && !length) return;
+	if (o->max_length == SIZE_MAX) {
+		attend_warn(args, "the tokenizer has no maximal length: nothing is cut without --max-length");
+		return;
+	}
+	o->truncation = (attend_truncation)(ATTEND_TRUNCATE_LONGEST_FIRST + attend_args_word(args, "truncation", 0));
+}
+
+static int run(const attend_args *args)
+{
+	tokenize_run run = {.format = attend_args_flag(args, "json") ? JSON : (format)attend_args_word(args, "format", TOKENS)};
+	const char *const model = attend_args_text(args, "model", NULL);
+	if (model == NULL) return attend_usage(attend_args_command(args), "-m DIR is needed");
+	run.options.no_special_tokens = !attend_args_flag_or(args, "special-tokens", true);
+	run.options.split_special_tokens = attend_args_flag(args, "split-special-tokens");
+	run.options.return_overflowing = attend_args_flag(args, "return-overflowing");
+	if (run.options.return_overflowing && run.format != JSON)
+		return attend_usage(attend_args_command(args), "--return-overflowing needs --json");
+	run.options.fields = run.format == JSON ? ATTEND_ENCODE_OFFSETS | ATTEND_ENCODE_TOKENS : ATTEND_ENCODE_TOKENS;
+	attend_tokenizer *tokenizer;
+	const attend_status status = attend_tokenizer_load(&tokenizer, model);
+	if (status != ATTEND_OK) return attend_report(status);
+	run.tokenizer = tokenizer;
+	set_truncation(&run.options, args, tokenizer);
+	const attend_record_job job = {.names = {"text", "text_pair"}, .run = run_records, .payload = &run};
+	const int code = attend_records_run(args, &job);
+	attend_tokenizer_free(tokenizer);
+	return code;
+}
+
+const attend_command attend_command_tokenize = {
+	.name = "tokenize",
+	.summary = "turn texts into tokens",
+	.operands = "[TEXT ...]",
+	.details = "One line per text: the tokens' spellings, their ids, or with --json an object of\n"
+			   "ids, tokens, type_ids, offsets (code points), byte_offsets, word_ids and\n"
+			   "special_tokens_mask. JSON lines may hold a \"text_pair\" beside \"text\".",
+	.example = "attend tokenize -m bert-base-uncased --json \"Hello world\"",
+	.groups = groups,
+	.options = options,
+	.run = run,
+};
