@@ -18,6 +18,7 @@
 	X(inspect) \
 	X(tokenize) \
 	X(detokenize) \
+	X(train_trace) \
 	X(completion)
 /* clang-format on */
 

@@ -143,7 +143,7 @@ attend_status attend_optimizer_new(attend_optimizer **out, attend_network *netwo
 		group.params = o->members + filled;
 		for (size_t i = 0; i < network->param_count; i++) {
 			attend_param *param = &network->params[i];
-			if (!param->values || slot_of(o, grouping, param) != slot) continue;
+			if (!param->values || param->constant || slot_of(o, grouping, param) != slot) continue;
 			o->members[filled++] = param;
 			group.count++;
 		}

@@ -56,7 +56,7 @@ typedef struct attend_param_group {
 
 typedef struct attend_optimizer attend_optimizer;
 
-/* Group the network's parameters that have a gradient now or may get one later (`values` set). The network must outlive the
+/* Group the network's parameters that have a gradient now or may get one later (in training form and no constants). The network must outlive the
  * optimiser and be in training form. Memory for a parameter's state comes with its first step. */
 attend_status attend_optimizer_new(attend_optimizer **out, attend_network *network,
                                    const attend_optimizer_options *options, const attend_grouping *grouping);
