@@ -7,13 +7,13 @@
 #include "lib/core/rng.h"
 #include "tests/support/check.h"
 
-enum { PARAMS = 512, NUMBERS = 1 << 18 };
+enum { PARAMS = 512, NUMBERS = 1 << 16 };
 
 typedef struct builder {
 	small_network *small;
 	attend_network *network;
 	attend_rng rng;
-	size_t used;
+	size_t used, room;
 	int stack, block;
 	bool in_out;
 } builder;
@@ -31,7 +31,7 @@ static attend_param *param(builder *b, const char *what, size_t rows, size_t col
 	p->count = rows * (columns ? columns : 1);
 	float *data = b->small->data + b->used;
 	b->used += p->count;
-	assert_true(b->used <= NUMBERS);
+	assert_true(b->used <= b->room);
 	for (size_t i = 0; i < p->count; i++) data[i] = mean + spread * (float)attend_rng_normal(&b->rng);
 	p->stored = (attend_tensor){ATTEND_DTYPE_F32, columns ? 2u : 1u, {rows, columns}, data};
 	return p;
@@ -354,8 +354,28 @@ static void fill_layers(attend_arch *arch, small_shape shape)
 	}
 }
 
+static void widen(attend_arch *arch, size_t times)
+{
+	for (int i = 0; i < 2; i++) {
+		attend_stack_arch *a = i == 0 ? &arch->encoder : &arch->decoder;
+		a->hidden *= times;
+		a->head_dim *= times;
+		a->intermediate *= times;
+		a->embedding *= times;
+		a->score_scale /= sqrtf((float)times);
+	}
+	arch->pooler.dense *= times;
+	for (size_t i = 0; i < arch->head_count; i++) arch->heads[i].dense *= times;
+}
+
 void small_network_make(small_network *out, small_shape shape, uint64_t seed)
 {
+	small_network_make_wide(out, shape, seed, 1);
+}
+
+void small_network_make_wide(small_network *out, small_shape shape, uint64_t seed, size_t times)
+{
+	const size_t room = NUMBERS * times * times;
 	*out = (small_network){0};
 	attend_network *n = &out->network;
 	attend_arch *arch = &n->arch;
@@ -363,12 +383,13 @@ void small_network_make(small_network *out, small_shape shape, uint64_t seed)
 	if (shape <= SMALL_XLNET) encoder_shape(arch, shape);
 	else if (shape == SMALL_GPT2) decoder_shape(arch);
 	else both_shape(arch, shape);
+	widen(arch, times);
 	fill_layers(arch, shape);
 	n->params = calloc(PARAMS, sizeof *n->params);
-	out->data = attend_alloc_aligned(NUMBERS * sizeof(float));
+	out->data = attend_alloc_aligned(room * sizeof(float));
 	assert_non_null(n->params);
 	assert_non_null(out->data);
-	builder b = {.small = out, .network = n, .rng = {seed, 1, 0}, .in_out = shape == SMALL_GPT2};
+	builder b = {.small = out, .network = n, .rng = {seed, 1, 0}, .room = room, .in_out = shape == SMALL_GPT2};
 	if (arch->has_encoder) make_stack(&b, 0, 0);
 	if (arch->has_decoder) make_stack(&b, 1, arch->bridge ? arch->decoder.hidden : arch->encoder.hidden);
 	b.stack = b.block = -1;

@@ -27,6 +27,8 @@ typedef struct small_network {
 
 /* Dropout rates are 0; set them in network.arch. The same seed gives the same numbers. */
 void small_network_make(small_network *out, small_shape shape, uint64_t seed);
+/* The same with every width `times` as large. */
+void small_network_make_wide(small_network *out, small_shape shape, uint64_t seed, size_t times);
 void small_network_free(small_network *small);
 const char *small_shape_name(small_shape shape);
 
