@@ -4,7 +4,7 @@
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
-#include "apps/records.h"
+#include "apps/stream.h"
 
 static const attend_option options[] = {
 	{"top-k", 'k', ATTEND_OPTION_INT, "N", "labels to print, best first; 0: all [1]", 0, 1e6, false, NULL},

@@ -4,7 +4,7 @@
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
-#include "apps/records.h"
+#include "apps/stream.h"
 
 static const attend_option options[] = {
 	{"pooling", 0, ATTEND_OPTION_WORD, "mean|cls|last|max|mean-sqrt|weighted",

@@ -5,7 +5,7 @@
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
-#include "apps/records.h"
+#include "apps/stream.h"
 
 static const attend_option options[] = {
 	{"prompt", 'p', ATTEND_OPTION_TEXT, "TEXT", "a text, as another way to give one", 0, 0, false, NULL},

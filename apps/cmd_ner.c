@@ -5,7 +5,7 @@
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
-#include "apps/records.h"
+#include "apps/stream.h"
 
 static const attend_option options[] = {
 	{"aggregation-strategy", 0, ATTEND_OPTION_WORD, "none|simple|first|average|max",

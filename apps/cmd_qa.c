@@ -4,7 +4,7 @@
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
-#include "apps/records.h"
+#include "apps/stream.h"
 
 static const attend_option options[] = {
 	{"question", 0, ATTEND_OPTION_TEXT, "TEXT", "the question", 0, 0, false, NULL},

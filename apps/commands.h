@@ -19,6 +19,7 @@
 	X(tokenize) \
 	X(detokenize) \
 	X(train_trace) \
+	X(bench) \
 	X(completion)
 /* clang-format on */
 

@@ -400,6 +400,47 @@ ATTEND_API attend_status attend_inspect(char **out, const char *path, bool json)
 
 /* ==== Measuring ========================================================================================================= */
 
+typedef enum attend_bench_task {
+	ATTEND_BENCH_ENCODE,  /* hidden states of all tokens */
+	ATTEND_BENCH_PREFILL, /* logits of the last token, cache filled */
+	ATTEND_BENCH_DECODE,  /* greedy decoding behind a prompt; the clock starts after the first new token */
+	ATTEND_BENCH_SEQ2SEQ, /* encoder and decoder, greedy or beams */
+	ATTEND_BENCH_TRAIN,   /* forward, backward, clipping and AdamW of a sequence classifier */
+	ATTEND_BENCH_COLD,    /* load, tokenise, fill one mask */
+	ATTEND_BENCH_TOKENIZE /* lines of a file to ids */
+} attend_bench_task;
+
+typedef struct attend_bench_options {
+	attend_bench_task task;
+	const char *model; /* folder */
+	attend_weight_type weights;
+	size_t batch, tokens;  /* of random inputs; 0: 1 and 128 */
+	size_t new_tokens;     /* decode and seq2seq: tokens to make; the end token is suppressed; 0: 32 */
+	size_t num_beams;      /* seq2seq; 0: 1 */
+	const size_t *lengths; /* [batch] lengths of random inputs, or NULL: all `tokens` */
+	const char
+		*input_file; /* or NULL. safetensors: input_ids and attention_mask I64 [B,T], decoder_input_ids, labels; cold: a
+	                             text of one line with one mask; tokenize: a text, needed */
+	const char *dump_file; /* or NULL: outputs of the last repetition, as safetensors (tokenize: ids as text lines) */
+	size_t warmup, repeat; /* repetitions before the ones that count; how many count (0: 5) */
+	bool offsets;          /* tokenize: offsets too */
+} attend_bench_options;
+
+typedef struct attend_bench_result {
+	double *times_ms; /* [count] */
+	size_t count;
+	double min_ms, median_ms, p95_ms;
+	size_t batch, tokens; /* as run: the longest row */
+	double tokens_per_s;  /* by the median; real tokens read (encode, prefill, train) or written (decode, seq2seq) */
+	double gflops, gbytes_per_s; /* by the median: products and attention; weights and cache that must be read */
+	double load_ms;              /* loading and packing or quantising all weights (cold, tokenize: loading) */
+	double megabytes;            /* tokenize: of text */
+} attend_bench_result;
+
+/* Time a task on a checkpoint, from ids in memory to outputs in memory. Free with attend_bench_free. */
+ATTEND_API attend_status attend_bench(attend_bench_result *out, const attend_bench_options *options);
+ATTEND_API void attend_bench_free(attend_bench_result *result);
+
 /* ==== Small services for programs ======================================================================================= */
 
 /* Member `key` of one JSON object of `size` bytes: a string is decoded, any other value is given as its JSON text. *value is

@@ -229,6 +229,20 @@ attend_status attend_pipeline_run(attend_pipeline *p, const attend_sequence *seq
 	return ATTEND_OK;
 }
 
+attend_status attend_pipeline_prefill(attend_pipeline *p, const attend_sequence *sequences, size_t count, int *slots)
+{
+	const float *hidden;
+	if (p->model->checkpoint->network.arch.has_encoder)
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: a %s checkpoint has an encoder", p->model->path,
+		                   attend_model_type(p->model));
+	ATTEND_TRY(lay_out(p, sequences, count, false, false));
+	ATTEND_TRY(attend_session_slots_open(p->session, count, NULL, slots));
+	const attend_batch batch = {.sequences = count, .offsets = p->offsets, .ids = p->ids};
+	const attend_status status = attend_session_decode(p->session, &batch, slots, &hidden);
+	for (size_t i = 0; i < count && status != ATTEND_OK; i++) attend_session_slot_free(p->session, slots[i]);
+	return status;
+}
+
 attend_status attend_pipeline_logits(attend_pipeline *p, size_t rows, size_t width)
 {
 	if (width != 0 && rows > SIZE_MAX / sizeof(float) / width) return attend_fail_memory(SIZE_MAX, "logits");

@@ -78,7 +78,12 @@ size_t attend_pipeline_group(const attend_sequence *sequences, size_t count);
 attend_status attend_pipeline_run(attend_pipeline *pipeline, const attend_sequence *sequences, size_t count, int stack,
                                   const float **hidden);
 
-/* Room for `count` floats in pipeline->logits. */
+/* Decoder-only models: read sequences into the cache; slots [count] are opened here, the caller frees them. The session must have
+ * been planned with a cache: pipeline->planned.cache_slots and cache_length are set before the first run. */
+attend_status attend_pipeline_prefill(attend_pipeline *pipeline, const attend_sequence *sequences, size_t count,
+                                      int *slots);
+
+/* Room for [rows, width] floats in pipeline->logits. */
 attend_status attend_pipeline_logits(attend_pipeline *pipeline, size_t rows, size_t width);
 
 /* Run `head` on the last run: rows as in attend_session_head. The result is pipeline->logits [*rows_out, outputs]. */

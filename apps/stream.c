@@ -1,5 +1,5 @@
-/* records.c: reads records as they come and hands them to a command in groups. */
-#include "apps/records.h"
+/* stream.c: reads records as they come and hands them to a command in groups. */
+#include "apps/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

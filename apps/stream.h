@@ -1,6 +1,6 @@
-/* records.h: texts in, results out, in the same order: operands, lines of a file or of standard input, JSON lines. */
-#ifndef ATTEND_APPS_RECORDS_H
-#define ATTEND_APPS_RECORDS_H
+/* stream.h: texts in, results out, in the same order: operands, lines of a file or of standard input, JSON lines. */
+#ifndef ATTEND_APPS_STREAM_H
+#define ATTEND_APPS_STREAM_H
 
 #include "apps/args.h"
 #include "lib/attend.h"
