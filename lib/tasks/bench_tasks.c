@@ -71,7 +71,7 @@ static attend_status make_settings(attend_generation **out, const attend_bench_r
 	                                                    : run->model->checkpoint->network.arch.decoder_start_id;
 	attend_buffer eos = {0};
 	attend_generation *g;
-	ATTEND_TRY(attend_generation_new(&g));
+	ATTEND_TRY(attend_generation_new(&g, NULL));
 	attend_buffer_text(&eos, "[");
 	for (size_t i = 0; i < config->eos_count; i++)
 		attend_buffer_printf(&eos, "%s%d", i == 0 ? "" : ",", config->eos[i]);
