@@ -49,8 +49,9 @@ only '#[[:space:]]*include[[:space:]]*["<]cblas' 'cblas' "$all" -- lib/core/blas
 only '#[[:space:]]*include[[:space:]]*["<]omp\.h|#pragma omp' 'the team is lib/core/threads.h' "$all" -- none
 only '#[[:space:]]*include[[:space:]]*["<]utf8proc' 'utf8proc' "$all" -- tokenizer/unicode.c
 only '#[[:space:]]*include[[:space:]]*["<]onig' 'Oniguruma' "$all" -- tokenizer/regex.c
-only '(arch|family|model_type)[a-z_]*[[:space:]]*[!=]=[[:space:]]*[^N 0]|str(n?)cmp\((.*->)?(arch|family|model_type)' \
-	'asks which model it is' "$all" -- 'models/[a-z0-9_]*\.[ch]' loaders/config_json.c
+names='albert|bart|bert|distilbert|electra|gpt|gpt2|gpt_neo|longformer|marian|mbart|modernbert|mpnet|mt5|openai-gpt|pegasus|roberta|t5|xlm-roberta|xlnet'
+only "(arch|model_type)[a-z_]*[[:space:]]*[!=]=[[:space:]]*[^N[:space:]]|strn?cmp\\(.*(arch|model_type)|\"($names)\"" 'asks which model it is' \
+	'lib loaders apps' -- 'loaders/config_[a-z_]*\.[ch]'
 only '(^|[^a-z_>.])(printf|puts|putchar|perror|exit|_exit|abort|assert)[[:space:]]*\(|f(printf|puts|write)[[:space:]]*\(.*(stdout|stderr)' \
 	'a library never prints, exits or aborts' "$library" -- none
 only '(^|[^a-z_])(malloc|calloc|realloc|free|attend_fail|attend_alloc_array)[[:space:]]*\(' 'a kernel neither allocates nor fails' \

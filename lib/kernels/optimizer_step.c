@@ -1,4 +1,4 @@
-/* optimizer.c: AdamW (Loshchilov & Hutter 2019, algorithm 2) and SGD with momentum (as torch.optim.SGD), each one pass over
+/* optimizer_step.c: AdamW (Loshchilov & Hutter 2019, algorithm 2) and SGD with momentum (as torch.optim.SGD), each one pass over
  * a parameter:
  *   AdamW: g *= grad_scale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
  *          w -= lr*weight_decay*w; w -= lr * (m/c1) / (sqrt(v/c2) + eps)
