@@ -171,22 +171,6 @@ void attend_round_bf16_avx2(uint16_t *y, const float *x, size_t k)
 		y[i] = attend_f32_bf16(x[i]);
 }
 
-void attend_dequantize_avx2(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
-                            const int32_t *column_sum)
-{
-	for (size_t r = 0; r < rows; r++) {
-		for (size_t v = 0; v < NV; v++, tile += LANES) {
-			if (!w_scale) {
-				v_store(tile, v_mul(v_load(tile), v_set(x_scale[r])));
-				continue;
-			}
-			const __m256i shift = _mm256_mullo_epi32(_mm256_set1_epi32(zero[r]), load_integers(column_sum + v * LANES));
-			const __m256 sum = _mm256_cvtepi32_ps(_mm256_sub_epi32(load_integers(tile), shift));
-			v_store(tile, v_mul(sum, v_mul(v_set(x_scale[r]), v_load(w_scale + v * LANES))));
-		}
-	}
-}
-
 void attend_finish_avx2(const attend_tile_out *out)
 {
 	finish(out);

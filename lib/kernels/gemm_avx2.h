@@ -50,7 +50,11 @@ static inline __m256i first_lanes(size_t count)
 #define int4_high(p) _mm256_and_si256(_mm256_srli_epi16(load_integers(p), 4), _mm256_set1_epi8(15))
 #define int4_scales(p) \
 	_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p))), 16))
-#define int4_to_float(v) _mm256_cvtepi32_ps(v)
+#define i_set(x) _mm256_set1_epi32(x)
+#define i_load(p) load_integers(p)
+#define i_sub(a, b) _mm256_sub_epi32(a, b)
+#define i_mul(a, b) _mm256_mullo_epi32(a, b)
+#define i_to_float(v) _mm256_cvtepi32_ps(v)
 
 void attend_f32_tile_avx2(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
                           attend_ahead ahead);
@@ -59,14 +63,12 @@ void attend_bf16_tile_avx2(float *tile, const float *block, const unsigned char 
 bool attend_range_avx2(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_avx2(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high);
 void attend_round_bf16_avx2(uint16_t *y, const float *x, size_t k);
-void attend_dequantize_avx2(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
-                            const int32_t *column_sum);
 void attend_finish_avx2(const attend_tile_out *out);
 
 /* The entries of a table that both 256-bit levels have alike. */
 #define GEMM_AVX2_COMMON                                                                                          \
-	.nr = 16, .interleave = attend_interleave_avx2, .range = attend_range_avx2, .quantize = attend_quantize_avx2, \
-	.round_bf16 = attend_round_bf16_avx2, .dequantize = attend_dequantize_avx2, .finish = attend_finish_avx2
+	.nr = 16, .interleave = attend_interleave_avx2, .gather = attend_gather_avx2, .range = attend_range_avx2, .quantize = attend_quantize_avx2, \
+	.round_bf16 = attend_round_bf16_avx2, .finish = attend_finish_avx2
 #define GEMM_AVX2_F32 {.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 256, .tile = attend_f32_tile_avx2}
 #define GEMM_AVX2_BF16 {.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 256, .tile = attend_bf16_tile_avx2}
 

@@ -164,22 +164,6 @@ void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
 	}
 }
 
-void attend_dequantize_avx512(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
-                              const int32_t *column_sum)
-{
-	for (size_t r = 0; r < rows; r++) {
-		for (size_t v = 0; v < NV; v++, tile += LANES) {
-			if (!w_scale) {
-				v_store(tile, v_mul(v_load(tile), v_set(x_scale[r])));
-				continue;
-			}
-			const __m512i shift = _mm512_mullo_epi32(_mm512_set1_epi32(zero[r]), _mm512_loadu_si512(column_sum + v * LANES));
-			const __m512 sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(_mm512_loadu_si512(tile), shift));
-			v_store(tile, v_mul(sum, v_mul(v_set(x_scale[r]), v_load(w_scale + v * LANES))));
-		}
-	}
-}
-
 void attend_finish_avx512(const attend_tile_out *out)
 {
 	finish(out);

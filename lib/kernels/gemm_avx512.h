@@ -26,7 +26,11 @@
 #define int4_high(p) _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(p), 4), _mm512_set1_epi8(15))
 #define int4_scales(p) \
 	_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(p))), 16))
-#define int4_to_float(v) _mm512_cvtepi32_ps(v)
+#define i_set(x) _mm512_set1_epi32(x)
+#define i_load(p) _mm512_loadu_si512(p)
+#define i_sub(a, b) _mm512_sub_epi32(a, b)
+#define i_mul(a, b) _mm512_mullo_epi32(a, b)
+#define i_to_float(v) _mm512_cvtepi32_ps(v)
 
 /* Four bytes at p in all words. */
 static inline __m512i word_set(const void *p)
@@ -47,14 +51,12 @@ void attend_int4_tile_avx512vnni(float *tile, const float *block, const unsigned
 bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high);
 void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k);
-void attend_dequantize_avx512(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
-                              const int32_t *column_sum);
 void attend_finish_avx512(const attend_tile_out *out);
 
 /* The entries of a table that all 512-bit levels have alike. */
 #define GEMM_AVX512_COMMON                                                                                              \
-	.nr = 32, .interleave = attend_interleave_avx512, .range = attend_range_avx512, .quantize = attend_quantize_avx512, \
-	.round_bf16 = attend_round_bf16_avx512, .dequantize = attend_dequantize_avx512, .finish = attend_finish_avx512
+	.nr = 32, .interleave = attend_interleave_avx512, .gather = attend_gather_avx512, .range = attend_range_avx512, .quantize = attend_quantize_avx512, \
+	.round_bf16 = attend_round_bf16_avx512, .finish = attend_finish_avx512
 #define GEMM_AVX512_F32 {.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 192, .tile = attend_f32_tile_avx512}
 #define GEMM_AVX512_BF16 {.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 192, .tile = attend_bf16_tile_avx512}
 #define GEMM_AVX512VNNI_INT8 {.mr = 14, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 192, .tile = attend_int8_tile_avx512vnni}

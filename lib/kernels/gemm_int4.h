@@ -1,10 +1,8 @@
 /* gemm_int4.h: the int4 product kernel once for all vector levels. Before it stand the macros of gemm_finish.h and
- *   INTEGERS                     vector of LANES 32-bit words
  *   int4_low(p) int4_high(p)     the low or high nibbles of LANES words at p, as bytes
  *   int4_scales(p)               LANES bf16 at p as f32
  *   int4_dot(w, x, start)        s32: start + sum over 8 words of the four products of bytes of w[i] (u8 < 16) and the word
  *                                x[i] (s8), x being unaligned bytes
- *   int4_to_float(v)
  * Sums go through the tile in memory: w takes the registers, and any number of rows shares it. */
 #ifndef ATTEND_KERNELS_GEMM_INT4_H
 #define ATTEND_KERNELS_GEMM_INT4_H
@@ -42,7 +40,7 @@ static void int4_tile(float *tile, const float *block, const unsigned char *pane
 			for (size_t r = 0; r < rows; r++, x += INT4_WORDS * 4, sum += NV * LANES) {
 				int32_t start;
 				memcpy(&start, x, sizeof start);
-				v_store(sum, v_fma(int4_to_float(int4_dot(w, x + 4, start)), scale, v_load(sum)));
+				v_store(sum, v_fma(i_to_float(int4_dot(w, x + 4, start)), scale, v_load(sum)));
 			}
 		}
 	}

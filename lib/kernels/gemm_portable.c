@@ -121,28 +121,21 @@ static void round_bf16(uint16_t *y, const float *x, size_t k)
 		y[i] = attend_f32_bf16(x[i]);
 }
 
-static void dequantize(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
-                       const int32_t *column_sum)
+static float value(const attend_tile_out *out, size_t r, size_t j)
 {
-	for (size_t r = 0; r < rows; r++) {
-		for (size_t j = 0; j < NR; j++) {
-			float *v = &tile[r * NR + j];
-			if (!w_scale) {
-				*v *= x_scale[r];
-				continue;
-			}
-			int32_t sum;
-			memcpy(&sum, v, sizeof sum);
-			*v = (float)(sum - zero[r] * column_sum[j]) * (x_scale[r] * w_scale[j]);
-		}
-	}
+	const float *at = &out->tile[r * NR + j];
+	int32_t sum;
+	if (!out->x_scale) return *at;
+	if (!out->w_scale) return *at * out->x_scale[r];
+	memcpy(&sum, at, sizeof sum);
+	return (float)(sum - out->zero[r] * out->column_sum[j]) * (out->x_scale[r] * out->w_scale[j]);
 }
 
 static void finish(const attend_tile_out *out)
 {
 	for (size_t r = 0; r < out->rows; r++) {
 		for (size_t j = 0; j < out->columns; j++) {
-			float v = out->tile[r * NR + j] * out->scale;
+			float v = value(out, r, j) * out->scale;
 			if (out->bias) v += out->bias[j];
 			if (out->multiply) v *= out->multiply[r * out->ld_multiply + j];
 			if (out->residual) v += out->residual[r * out->ld_residual + j];
@@ -160,9 +153,9 @@ const struct attend_gemm_table attend_gemm_portable = {
 		[ATTEND_PACK_INT4] = {.mr = MR, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
 	},
 	.interleave = attend_interleave_portable,
+	.gather = attend_gather_portable,
 	.range = range,
 	.quantize = quantize,
 	.round_bf16 = round_bf16,
-	.dequantize = dequantize,
 	.finish = finish,
 };

@@ -23,17 +23,25 @@ enum {
 	ATTEND_INT4_GROUP = 32
 };
 
-/* A tile of sums on its way to y: rows x columns (columns <= nr) of the output; pointers stand at the tile's corner. */
+/* A tile of sums on its way to y: rows x columns (columns <= nr) of the output; pointers stand at the tile's corner.
+ *   v = sum                                                       F32, BF16 (x_scale NULL)
+ *   v = (s32 sum - zero[r]*column_sum[j]) * (x_scale[r]*w_scale[j])   INT8
+ *   v = sum * x_scale[r]                                          INT4 (w_scale NULL)
+ *   y = ((v*scale + bias[j]) * multiply) + residual, as fused multiply-adds on every level but the portable one */
 typedef struct attend_tile_out {
 	const float *tile; /* [rows][nr] */
 	size_t rows, columns;
+	const float *x_scale;
+	const int32_t *zero;
+	const float *w_scale;
+	const int32_t *column_sum;
 	float scale; /* not 0 */
 	const float *bias;
 	const float *multiply;
 	size_t ld_multiply;
 	const float *residual;
 	size_t ld_residual;
-	float *y;
+	float *y; /* may be the tile, with ldy nr */
 	size_t ldy;
 } attend_tile_out;
 
@@ -68,8 +76,11 @@ struct attend_gemm_table {
 	size_t nr; /* columns of a panel */
 	attend_kernel kernel[ATTEND_PACK_TYPES];
 
-	/* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride + i] : 0. Any 32-bit words. */
+	/* Any 32-bit words; columns behind `columns` become 0.
+	 * interleave: dst [k][width], dst[i*width + j] = src[j*stride + i], columns <= width.
+	 * gather: dst [ceil(columns/width)][k][width], dst[b*k*width + i*width + j] = src[i*stride + b*width + j]. */
 	void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+	void (*gather)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 
 	/* Least and greatest of 0 and x[0..k-1]; false when one of them is not finite. */
 	bool (*range)(const float *x, size_t k, float *least, float *greatest);
@@ -77,12 +88,6 @@ struct attend_gemm_table {
 	void (*quantize)(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high);
 	/* Nearest bf16, ties to even, NaN stays NaN. */
 	void (*round_bf16)(uint16_t *y, const float *x, size_t k);
-	/* tile [rows][nr] from s32 to f32: (sum - zero[r]*column_sum[j]) * (x_scale[r]*w_scale[j]). w_scale NULL: it is f32 and
-	 * only multiplied by x_scale[r]. */
-	void (*dequantize)(float *tile, size_t rows, const float *x_scale, const int32_t *zero, const float *w_scale,
-	                   const int32_t *column_sum);
-
-	/* y = scale*tile + bias, times multiply, plus residual: fused multiply-adds on every level but the portable one. */
 	void (*finish)(const attend_tile_out *out);
 };
 

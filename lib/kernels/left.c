@@ -8,27 +8,27 @@
 /* Inputs of a row that are encoded at a time, on the stack. */
 enum { PART = 256 };
 
-typedef struct left_job {
-	const struct attend_gemm_table *table;
-	const attend_kernel *kernel;
-	float *blocks;
-	float *x_scale;
-	int32_t *zero;
-	const float *x;
-	size_t stride_row, stride_k, k, steps;
-	attend_runs runs;
-} left_job;
-
-static void block_f32(const left_job *j, float *block, const float *x, size_t rows)
+static void block_f32(const attend_left *j, float *block, const float *x, size_t rows)
 {
-	attend_interleave(block, x, j->stride_row, j->stride_k, rows, rows, j->k);
+	j->table->interleave(block, x, j->stride_row, rows, rows, j->k);
 	memset(block + j->k * rows, 0, (j->steps * j->kernel->unit - j->k) * rows * sizeof *block);
+}
+
+/* Blocks of a transposed operand: neighbours of the same height are read in one go. F32 alone: no step is padded. */
+static void blocks_gather(const attend_left *j, size_t block0, size_t block1)
+{
+	while (block0 < block1) {
+		const size_t end = block0 < j->runs.larger && j->runs.larger < block1 ? j->runs.larger : block1;
+		const size_t first = attend_run_start(&j->runs, block0), rows = attend_run_start(&j->runs, end) - first;
+		j->table->gather(j->blocks + first * j->k, j->x + first, j->stride_k, rows, rows / (end - block0), j->k);
+		block0 = end;
+	}
 }
 
 /* One scale and zero point for a row. u8: the range from least to greatest, which holds 0, on 0..255; s8: the largest
  * magnitude on 127. A row that is not finite gets a NaN scale: its outputs are NaN. Numbers too small for the reciprocal of
  * their scale count as zeros. */
-static void row_scale(const left_job *j, const float *x, float *scale, float *inverse, int32_t *zero)
+static void row_scale(const attend_left *j, const float *x, float *scale, float *inverse, int32_t *zero)
 {
 	float least, greatest;
 	*zero = 0;
@@ -51,7 +51,7 @@ static void row_scale(const left_job *j, const float *x, float *scale, float *in
 }
 
 /* Four u8 a word. Inputs behind k meet zero weights. */
-static void block_int8(const left_job *j, float *block, const float *x, size_t first, size_t rows)
+static void block_int8(const attend_left *j, float *block, const float *x, size_t first, size_t rows)
 {
 	const bool is_signed = j->kernel->form == ATTEND_BLOCK_INT8_S;
 	const int32_t shift = is_signed ? 128 : 0;
@@ -74,7 +74,7 @@ static void block_int8(const left_job *j, float *block, const float *x, size_t f
 }
 
 /* [step][row][9]: -8 times the sum of the group, then its 32 s8. */
-static void block_int4(const left_job *j, float *block, const float *x, size_t first, size_t rows)
+static void block_int4(const attend_left *j, float *block, const float *x, size_t first, size_t rows)
 {
 	for (size_t r = 0; r < rows; r++) {
 		const float *row = x + r * j->stride_row;
@@ -96,7 +96,7 @@ static void block_int4(const left_job *j, float *block, const float *x, size_t f
 	}
 }
 
-static void block_bf16(const left_job *j, float *block, const float *x, size_t rows)
+static void block_bf16(const attend_left *j, float *block, const float *x, size_t rows)
 {
 	float words[ATTEND_GEMM_MAX_MR * PART / 2];
 	for (size_t s0 = 0; s0 < j->steps; s0 += PART / 2) {
@@ -112,19 +112,23 @@ static void block_bf16(const left_job *j, float *block, const float *x, size_t r
 	}
 }
 
-static void block_task(void *arg, size_t index, unsigned worker)
+void attend_left_fill(const attend_left *left, size_t block0, size_t block1)
 {
-	const left_job *j = arg;
-	const size_t first = attend_run_start(&j->runs, index), rows = attend_run_start(&j->runs, index + 1) - first;
-	float *block = j->blocks + first * j->steps * j->kernel->unit;
-	const float *x = j->x + first * j->stride_row;
-	(void)worker;
-	switch (j->kernel->form) {
-	case ATTEND_BLOCK_F32: block_f32(j, block, x, rows); break;
-	case ATTEND_BLOCK_BF16: block_bf16(j, block, x, rows); break;
-	case ATTEND_BLOCK_INT8:
-	case ATTEND_BLOCK_INT8_S: block_int8(j, block, x, first, rows); break;
-	case ATTEND_BLOCK_INT4: block_int4(j, block, x, first, rows); break;
+	if (left->stride_k != 1) {
+		blocks_gather(left, block0, block1);
+		return;
+	}
+	for (size_t b = block0; b < block1; b++) {
+		const size_t first = attend_run_start(&left->runs, b), rows = attend_run_start(&left->runs, b + 1) - first;
+		float *block = left->blocks + first * left->steps * left->kernel->unit;
+		const float *x = left->x + first * left->stride_row;
+		switch (left->kernel->form) {
+		case ATTEND_BLOCK_F32: block_f32(left, block, x, rows); break;
+		case ATTEND_BLOCK_BF16: block_bf16(left, block, x, rows); break;
+		case ATTEND_BLOCK_INT8:
+		case ATTEND_BLOCK_INT8_S: block_int8(left, block, x, first, rows); break;
+		case ATTEND_BLOCK_INT4: block_int4(left, block, x, first, rows); break;
+		}
 	}
 }
 
@@ -134,31 +138,31 @@ size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type
 	return attend_sum_bytes(words, type >= ATTEND_PACK_INT8 ? 2 * attend_product_bytes(m, 1, sizeof(float)) : 0);
 }
 
-attend_left attend_left_fill(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
+attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
                              size_t stride_row, size_t stride_k, size_t m, size_t k)
 {
 	const attend_kernel *kernel = &table->kernel[type];
-	left_job job = {
+	attend_left left = {
 		.table = table,
 		.kernel = kernel,
-		.blocks = scratch,
 		.x = x,
 		.stride_row = stride_row,
 		.stride_k = stride_k,
 		.k = k,
 		.steps = attend_type_steps(table, type, k),
 		.runs = attend_runs_of(m, kernel->mr),
+		.blocks = scratch,
 	};
 	if (type >= ATTEND_PACK_INT8) {
 		unsigned char *at = scratch;
 		const size_t each = attend_product_bytes(m, 1, sizeof(float));
-		job.x_scale = (float *)(void *)at;
-		job.zero = (int32_t *)(void *)(at + each);
-		job.blocks = (float *)(void *)(at + 2 * each);
+		left.x_scale = (float *)(void *)at;
+		left.zero = (int32_t *)(void *)(at + each);
+		left.blocks = (float *)(void *)(at + 2 * each);
 	}
-	if (m == 1 && kernel->form == ATTEND_BLOCK_F32 && stride_k == 1 && job.steps * kernel->unit == k) {
-		return (attend_left){.blocks = x}; /* one row is its own block */
+	if (m == 1 && kernel->form == ATTEND_BLOCK_F32 && stride_k == 1 && left.steps * kernel->unit == k) {
+		left.in_place = true;
+		left.blocks = (float *)(uintptr_t)x; /* only read */
 	}
-	attend_run_tasks(job.runs.count, block_task, &job, m * k);
-	return (attend_left){job.blocks, job.x_scale, job.zero};
+	return left;
 }

@@ -19,8 +19,11 @@ void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, siz
 		.m = m,
 		.n = w->n,
 		.k = w->k,
-		.left = attend_left_fill(scratch, attend_gemm_kernels(), w->type, x, ldx, 1, m, w->k),
+		.x = x,
+		.stride_row = ldx,
+		.stride_k = 1,
 		.panels = w->data,
+		.scratch = scratch,
 	};
 	if (epilogue) product.epilogue = *epilogue;
 	if (product.epilogue.scale == 0.0f) product.epilogue.scale = 1.0f;
@@ -29,8 +32,10 @@ void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, siz
 
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k)
 {
-	const size_t dx = attend_gemm_scratch(m, k, n), dw = attend_gemm_scratch(n, k, m);
-	return dx > dw ? dx : dw;
+	/* dx; dw in either layout: panels are padded to whole ones */
+	const size_t dx = attend_gemm_scratch(m, k, n), dw = attend_gemm_scratch(n, k, m), dw_in_out = attend_gemm_scratch(k, n, m);
+	const size_t most = dw > dw_in_out ? dw : dw_in_out;
+	return dx > most ? dx : most;
 }
 
 enum { BIAS_COLUMNS = 64 };

@@ -7,6 +7,7 @@
 
 /* Elements below which handing work to the team costs more than it saves. */
 enum { ALONE = 1 << 15 };
+enum { GATHER_PANELS = 4 };
 
 size_t attend_product_bytes(size_t a, size_t b, size_t size)
 {
@@ -68,40 +69,43 @@ void attend_interleave_portable(float *dst, const float *src, size_t stride, siz
 	}
 }
 
-void attend_interleave(float *dst, const float *src, size_t stride_out, size_t stride_in, size_t columns, size_t width, size_t k)
+void attend_gather_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
 {
-	if (stride_in == 1) {
-		attend_gemm_kernels()->interleave(dst, src, stride_out, columns, width, k);
-		return;
-	}
-	for (size_t i = 0; i < k; i++) {
-		if (stride_out == 1) {
-			memcpy(dst + i * width, src + i * stride_in, columns * sizeof *dst);
-		} else {
-			for (size_t j = 0; j < columns; j++)
-				dst[i * width + j] = src[j * stride_out + i * stride_in];
+	for (size_t b = 0; b < columns; b += width, dst += k * width) {
+		const size_t have = columns - b < width ? columns - b : width;
+		for (size_t i = 0; i < k; i++) {
+			memcpy(dst + i * width, src + i * stride + b, have * sizeof *dst);
+			memset(dst + i * width + have, 0, (width - have) * sizeof *dst);
 		}
-		memset(dst + i * width + columns, 0, (width - columns) * sizeof *dst);
 	}
 }
 
 typedef struct panel_job {
+	const struct attend_gemm_table *table;
 	float *dst;
 	const float *src;
-	size_t stride_out, stride_in, n, k, nr;
+	size_t stride_column, stride_k, n, k, columns;
 } panel_job;
 
 static void panel_task(void *arg, size_t index, unsigned worker)
 {
 	const panel_job *j = arg;
-	const size_t n0 = index * j->nr, rest = j->n - n0;
+	const size_t n0 = index * j->columns, rest = j->n - n0, columns = rest < j->columns ? rest : j->columns;
+	float *dst = j->dst + n0 * j->k;
+	const float *src = j->src + n0 * j->stride_column;
 	(void)worker;
-	attend_interleave(j->dst + n0 * j->k, j->src + n0 * j->stride_out, j->stride_out, j->stride_in, rest < j->nr ? rest : j->nr,
-	                  j->nr, j->k);
+	if (j->stride_column == 1) {
+		j->table->gather(dst, src, j->stride_k, columns, j->table->nr, j->k);
+	} else {
+		j->table->interleave(dst, src, j->stride_column, columns, j->table->nr, j->k);
+	}
 }
 
-void attend_panels_fill(float *panels, const float *b, size_t stride_column, size_t stride_k, size_t n, size_t k, size_t nr)
+void attend_panels_fill(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
+                        size_t stride_k, size_t n, size_t k)
 {
-	panel_job job = {panels, b, stride_column, stride_k, n, k, nr};
-	attend_run_tasks((n + nr - 1) / nr, panel_task, &job, n * k);
+	/* Rows are read in long pieces where they are contiguous along n. */
+	const size_t columns = stride_column == 1 ? GATHER_PANELS * table->nr : table->nr;
+	panel_job job = {table, panels, b, stride_column, stride_k, n, k, columns};
+	attend_run_tasks((n + columns - 1) / columns, panel_task, &job, n * k);
 }

@@ -36,42 +36,53 @@ size_t attend_type_steps(const struct attend_gemm_table *table, attend_pack_type
 size_t attend_type_step_bytes(const struct attend_gemm_table *table, attend_pack_type type);
 size_t attend_type_panel_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t k);
 
-/* dst [k][width]: dst[i*width + j] = j < columns ? src[j*stride_out + i*stride_in] : 0. */
-void attend_interleave(float *dst, const float *src, size_t stride_out, size_t stride_in, size_t columns, size_t width, size_t k);
-/* The same for stride_in 1 on one level. */
+/* interleave and gather of gemm_table.h on each level. */
 void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_gather_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 #if defined(__x86_64__)
 void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_gather_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_gather_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 #endif
 
 /* Run the task over 0 .. tasks-1, on the team if the work (in elements) is worth it. */
 void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work);
 
-/* The left operand as blocks. `x_scale` and `zero` [m] belong to the int8 and int4 forms. */
+/* The left operand: m rows of k inputs, element (r, i) at x[r*stride_row + i*stride_k] (one of them is 1; stride_k other
+ * than 1 for F32 alone), and the blocks in scratch that it is laid out in, one after the other. */
 typedef struct attend_left {
-	const float *blocks;
-	float *x_scale;
-	int32_t *zero;
+	const struct attend_gemm_table *table;
+	const attend_kernel *kernel;
+	const float *x;
+	size_t stride_row, stride_k, k, steps;
+	attend_runs runs; /* of rows: the blocks */
+	float *blocks;
+	float *x_scale; /* [m]: int8 and int4 forms */
+	int32_t *zero;  /* [m] */
+	bool in_place;  /* one f32 row is its own block: nothing to fill */
 } attend_left;
 
-/* Bytes of scratch for m rows of k inputs; and the rows, element (r, i) at x[r*stride_row + i*stride_k], laid out there.
- * stride_k other than 1 is for F32 alone. */
 size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t m, size_t k);
-attend_left attend_left_fill(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
+attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
                              size_t stride_row, size_t stride_k, size_t m, size_t k);
+/* Lay out blocks block0 .. block1-1. */
+void attend_left_fill(const attend_left *left, size_t block0, size_t block1);
 
 /* F32 panels of the n columns of op(B), element (i, j) at b[j*stride_column + i*stride_k]. */
-void attend_panels_fill(float *panels, const float *b, size_t stride_column, size_t stride_k, size_t n, size_t k, size_t nr);
+void attend_panels_fill(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
+                        size_t stride_k, size_t n, size_t k);
 
-/* y [m,n] = epilogue(left x panels), all of k. */
+/* y [m,n] = epilogue(x times panels). */
 typedef struct attend_product {
 	attend_pack_type type;
 	float *y;
 	size_t ldy;
 	size_t m, n, k;
-	attend_left left;
+	const float *x; /* as attend_left's */
+	size_t stride_row, stride_k;
 	const unsigned char *panels;
+	void *scratch; /* attend_left_bytes */
 	attend_epilogue epilogue; /* scale is not 0 */
 } attend_product;
 void attend_product_run(const attend_product *product);

@@ -48,3 +48,23 @@ void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t 
 		}
 	}
 }
+
+void attend_gather_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+{
+	enum { AHEAD = 8 }; /* rows lie far apart: no hardware prefetcher sees them coming */
+	for (size_t i = 0; i < k; i++, src += stride, dst += width) {
+		if (i + AHEAD < k) {
+			for (size_t j = 0; j < columns; j += 16)
+				__builtin_prefetch(src + AHEAD * stride + j);
+		}
+		for (size_t b = 0; b < columns; b += width) {
+			const size_t have = columns - b < width ? columns - b : width;
+			float *to = dst + b * k;
+			for (size_t j = 0; j < width; j += 8) {
+				const size_t wide = width - j, full = have > j ? have - j : 0;
+				const __m256 v = _mm256_maskload_ps(src + b + j, first_lanes(full < 8 ? full : 8));
+				_mm256_maskstore_ps(to + j, first_lanes(wide < 8 ? wide : 8), v);
+			}
+		}
+	}
+}

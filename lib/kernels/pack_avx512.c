@@ -56,3 +56,39 @@ void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_
 		}
 	}
 }
+
+/* `count` blocks of `width` columns, none short. */
+static void gather_whole(float *dst, const float *src, size_t stride, size_t count, size_t width, size_t k)
+{
+	enum { AHEAD = 8 }; /* rows lie far apart: no hardware prefetcher sees them coming */
+	const __mmask16 low = width >= 16 ? 0xffff : (__mmask16)((1u << width) - 1u);
+	const __mmask16 high = width > 16 ? (__mmask16)((1u << (width - 16)) - 1u) : 0;
+	for (size_t i = 0; i < k; i++, src += stride, dst += width) {
+		if (i + AHEAD < k) {
+			for (size_t j = 0; j < count * width; j += 16)
+				__builtin_prefetch(src + AHEAD * stride + j);
+		}
+		for (size_t b = 0; b < count; b++) {
+			const float *from = src + b * width;
+			float *to = dst + b * k * width;
+			_mm512_mask_storeu_ps(to, low, _mm512_maskz_loadu_ps(low, from));
+			if (high) _mm512_mask_storeu_ps(to + 16, high, _mm512_maskz_loadu_ps(high, from + 16));
+		}
+	}
+}
+
+void attend_gather_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+{
+	const size_t whole = columns / width, rest = columns % width;
+	gather_whole(dst, src, stride, whole, width, k);
+	dst += whole * k * width;
+	src += whole * width;
+	for (size_t i = 0; i < k && rest; i++, src += stride, dst += width) {
+		for (size_t j = 0; j < width; j += 16) {
+			const size_t have = rest > j ? rest - j : 0, wide = width - j;
+			const __mmask16 load = have >= 16 ? 0xffff : (__mmask16)((1u << have) - 1u);
+			const __mmask16 store = wide >= 16 ? 0xffff : (__mmask16)((1u << wide) - 1u);
+			_mm512_mask_storeu_ps(dst + j, store, _mm512_maskz_loadu_ps(load, src + j));
+		}
+	}
+}

@@ -13,43 +13,57 @@ enum { TASK_ROWS = 128 };
  * read on where it is. */
 enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
 
+/* Blocks of a transposed operand that are read in one go. */
+enum { FILL_BLOCKS = 8 };
+
 typedef struct product_job {
 	const attend_product *product;
 	const struct attend_gemm_table *table;
-	const attend_kernel *kernel;
-	size_t steps, step_bytes, panel_bytes;
-	attend_runs blocks; /* of rows */
+	attend_left left;
+	size_t step_bytes, panel_bytes;
 	attend_runs chunks; /* of blocks */
 	attend_runs groups; /* of panels */
+	attend_runs fills;  /* of blocks, when they are filled before the tasks run */
+	bool fill;          /* a task fills its blocks itself */
 } product_job;
 
 /* Everything behind the sum; `tile` is overwritten when there is an activation. */
-static void epilogue_tile(const attend_product *p, const struct attend_gemm_table *table, float *tile, size_t row, size_t rows,
-                          size_t column, size_t columns)
+static void epilogue_tile(const product_job *job, float *tile, size_t row, size_t rows, const unsigned char *panel, size_t column)
 {
+	const attend_product *p = job->product;
 	const attend_epilogue *e = &p->epilogue;
+	const struct attend_gemm_table *table = job->table;
+	const size_t rest = p->n - column;
 	attend_tile_out out = {
 		.tile = tile,
 		.rows = rows,
-		.columns = columns,
+		.columns = rest < table->nr ? rest : table->nr,
 		.scale = e->scale,
 		.bias = e->bias ? e->bias + column : NULL,
 	};
+	if (p->type >= ATTEND_PACK_INT8) {
+		out.x_scale = job->left.x_scale + row;
+		out.zero = job->left.zero + row;
+	}
+	if (p->type == ATTEND_PACK_INT8) {
+		const unsigned char *tail = panel + job->left.steps * job->step_bytes;
+		out.w_scale = (const float *)(const void *)tail;
+		out.column_sum = (const int32_t *)(const void *)(tail + table->nr * sizeof(float));
+	}
 	if (e->pre_activation || e->act != ATTEND_ACT_NONE) {
 		out.y = tile;
 		out.ldy = table->nr;
 		table->finish(&out);
+		out.x_scale = NULL;
+		out.scale = 1.0f;
+		out.bias = NULL;
 		if (e->pre_activation) {
-			out.scale = 1.0f;
-			out.bias = NULL;
 			out.y = e->pre_activation + row * p->n + column;
 			out.ldy = p->n;
 			table->finish(&out);
 		}
 		/* Columns behind the last are zeros of the panel: what becomes of them is not stored. */
 		if (e->act != ATTEND_ACT_NONE) attend_row_kernels()->activation(tile, tile, e->act, rows * table->nr);
-		out.scale = 1.0f;
-		out.bias = NULL;
 	}
 	out.multiply = e->multiply ? e->multiply + row * e->ld_multiply + column : NULL;
 	out.ld_multiply = e->ld_multiply;
@@ -60,45 +74,59 @@ static void epilogue_tile(const attend_product *p, const struct attend_gemm_tabl
 	table->finish(&out);
 }
 
+/* Ask for the lines of a block's outputs, and of what is added to them, while its last sums are computed: rows of a matrix
+ * lie far apart, no hardware prefetcher sees them coming. */
+static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t column)
+{
+	const attend_product *p = job->product;
+	const attend_epilogue *e = &p->epilogue;
+	for (size_t r = row; r < row + rows; r++) {
+		for (size_t j = column; j < column + job->table->nr; j += 16) {
+			__builtin_prefetch(p->y + r * p->ldy + j, 1);
+			if (e->residual && e->residual != p->y) __builtin_prefetch(e->residual + r * e->ld_residual + j);
+			if (e->multiply) __builtin_prefetch(e->multiply + r * e->ld_multiply + j);
+		}
+	}
+}
+
 static void product_task(void *arg, size_t index, unsigned worker)
 {
 	const product_job *job = arg;
-	const attend_product *p = job->product;
-	const struct attend_gemm_table *table = job->table;
-	const attend_kernel *kernel = job->kernel;
-	const size_t nr = table->nr, chunk = index / job->groups.count, group = index % job->groups.count;
+	const attend_left *left = &job->left;
+	const size_t nr = job->table->nr, chunk = index / job->groups.count, group = index % job->groups.count;
 	const size_t block0 = attend_run_start(&job->chunks, chunk), block1 = attend_run_start(&job->chunks, chunk + 1);
 	const size_t panel0 = attend_run_start(&job->groups, group), panel1 = attend_run_start(&job->groups, group + 1);
-	const size_t row0 = attend_run_start(&job->blocks, block0), row1 = attend_run_start(&job->blocks, block1);
+	const size_t row0 = attend_run_start(&left->runs, block0), row1 = attend_run_start(&left->runs, block1);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
 	const size_t step_lines = (4 * job->step_bytes + 63) / 64, lines = (step_lines + block1 - block0 - 1) / (block1 - block0);
 	_Alignas(64) float tile[TASK_ROWS * ATTEND_GEMM_MAX_NR];
 	(void)worker;
-	for (size_t index_panel = panel0; index_panel < panel1; index_panel++) {
-		const unsigned char *panel = p->panels + index_panel * job->panel_bytes;
+	if (job->fill) attend_left_fill(left, block0, block1);
+	for (size_t i = panel0; i < panel1; i++) {
+		const unsigned char *panel = job->product->panels + i * job->panel_bytes;
 		size_t s0 = 0;
 		do {
-			const size_t steps = job->steps - s0 < kernel->part ? job->steps - s0 : kernel->part;
+			const size_t steps = left->steps - s0 < left->kernel->part ? left->steps - s0 : left->kernel->part;
 			const unsigned char *part = panel + s0 * job->step_bytes;
 			attend_ahead ahead = {part + steps * job->step_bytes, lines};
 			for (size_t b = block0; b < block1; b++) {
-				const size_t row = attend_run_start(&job->blocks, b), rows = attend_run_start(&job->blocks, b + 1) - row;
-				kernel->tile(tile + (row - row0) * nr, p->left.blocks + (row * job->steps + s0 * rows) * kernel->unit, part, rows,
-				             steps, s0 != 0, ahead);
+				const size_t row = attend_run_start(&left->runs, b), rows = attend_run_start(&left->runs, b + 1) - row;
+				if (s0 + steps == left->steps) ask_outputs(job, row, rows, i * nr);
+				left->kernel->tile(tile + (row - row0) * nr, left->blocks + (row * left->steps + s0 * rows) * left->kernel->unit, part,
+				                   rows, steps, s0 != 0, ahead);
 				ahead.at += steps / 4 * lines * 64;
 			}
 			s0 += steps;
-		} while (s0 < job->steps);
-		const size_t column = index_panel * nr, rest = p->n - column;
-		if (p->type >= ATTEND_PACK_INT8) {
-			const unsigned char *tail = panel + job->steps * job->step_bytes;
-			const bool exact = p->type == ATTEND_PACK_INT8;
-			table->dequantize(tile, row1 - row0, p->left.x_scale + row0, p->left.zero + row0,
-			                  exact ? (const float *)(const void *)tail : NULL,
-			                  (const int32_t *)(const void *)(tail + nr * sizeof(float)));
-		}
-		epilogue_tile(p, table, tile, row0, row1 - row0, column, rest < nr ? rest : nr);
+		} while (s0 < left->steps);
+		epilogue_tile(job, tile, row0, row1 - row0, panel, i * nr);
 	}
+}
+
+static void fill_task(void *arg, size_t index, unsigned worker)
+{
+	const product_job *job = arg;
+	(void)worker;
+	attend_left_fill(&job->left, attend_run_start(&job->fills, index), attend_run_start(&job->fills, index + 1));
 }
 
 /* About how many nanoseconds one panel takes: arithmetic, or reading it from memory. */
@@ -125,17 +153,26 @@ void attend_product_run(const attend_product *p)
 	product_job job = {
 		.product = p,
 		.table = table,
-		.kernel = &table->kernel[p->type],
-		.steps = attend_type_steps(table, p->type, p->k),
+		.left = attend_left_plan(p->scratch, table, p->type, p->x, p->stride_row, p->stride_k, p->m, p->k),
 		.step_bytes = attend_type_step_bytes(table, p->type),
 		.panel_bytes = attend_type_panel_bytes(table, p->type, p->k),
 	};
-	job.blocks = attend_runs_of(p->m, job.kernel->mr);
+	const attend_left *left = &job.left;
+	const size_t threads = (size_t)attend_threads(), mr = left->kernel->mr;
 	/* Rows whose inputs fill half of the L2 cache. */
-	size_t rows = attend_cpu_l2() / 2 / ((job.steps + 1) * job.kernel->unit * sizeof(float));
+	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
 	if (rows > TASK_ROWS) rows = TASK_ROWS;
-	job.chunks = attend_runs_of(job.blocks.count, rows > job.kernel->mr ? rows / job.kernel->mr : 1);
+	job.chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1);
 	const size_t panels = p->n / table->nr + (p->n % table->nr != 0);
-	job.groups = attend_runs_in(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes), job.chunks.count));
+	if (job.chunks.count >= 3 * threads && !left->in_place) {
+		/* Rows enough for all: a task takes all panels and its blocks stay in the cache of the core that filled them. */
+		job.chunks = attend_runs_in(left->runs.count, (job.chunks.count + threads - 1) / threads * threads);
+		job.groups = attend_runs_in(panels, 1);
+		job.fill = true;
+	} else {
+		job.groups = attend_runs_in(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes), job.chunks.count));
+		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
+		if (!left->in_place) attend_run_tasks(job.fills.count, fill_task, &job, p->m * p->k);
+	}
 	attend_parallel(job.chunks.count * job.groups.count, product_task, &job);
 }
