@@ -21,6 +21,6 @@ show()
 	build/attend "$@"
 }
 
-show fill-mask --top-k 3 "The capital of France is [MASK]."
+show fill-mask --top-k 3 "Once upon a [MASK] there was a little boy."
 show generate -n 40 -p "Once upon a time"
 show generate -m models/pretrained/seq2seq-mini -p "digits: three hundred and five"

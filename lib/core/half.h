@@ -32,15 +32,18 @@ static inline uint16_t attend_f32_bf16(float f)
 	return (uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
+/* Without branches, so that a loop over it becomes vectors. Subnormals: with the exponent of the smallest normal number put
+ * in, the value is off by exactly that number. */
 static inline float attend_f16_f32(uint16_t h)
 {
 	const uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
-	const uint32_t exponent = (h >> 10) & 31u;
-	const uint32_t mantissa = h & 0x3ffu;
-	if (exponent == 31u) return attend_bits_f32(sign | 0x7f800000u | (mantissa << 13));
-	if (exponent != 0u) return attend_bits_f32(sign | ((exponent + 112u) << 23) | (mantissa << 13));
-	const float subnormal = (float)mantissa * 0x1p-24f;
-	return sign ? -subnormal : subnormal;
+	const uint32_t magnitude = (uint32_t)(h & 0x7fffu) << 13;
+	const uint32_t finite = magnitude + (112u << 23), special = magnitude + (224u << 23);
+	const uint32_t subnormal = attend_f32_bits(attend_bits_f32(magnitude + (113u << 23)) - 0x1p-14f);
+	const uint32_t is_subnormal = 0u - (uint32_t)(magnitude < 0x00800000u);
+	const uint32_t is_special = 0u - (uint32_t)(magnitude >= 0x0f800000u);
+	return attend_bits_f32(sign | (subnormal & is_subnormal) | (special & is_special) |
+	                       (finite & ~is_subnormal & ~is_special));
 }
 
 /* Round to nearest, ties to even; overflow gives infinity. */
