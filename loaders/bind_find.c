@@ -1,12 +1,13 @@
 /* bind_find.c: from a pattern to a tensor of the file (huggingface.md 2.0.2), and from a tensor to a checked param. */
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/finite.h"
 #include "lib/core/rng.h"
+#include "lib/nn/network.h"
 #include "loaders/bind_internal.h"
 
 enum { MAX_NAME = 512 };
@@ -273,30 +274,20 @@ attend_status attend_binder_get(attend_binder *b, attend_param **out, const atte
 	return attend_name_list_add(b->missing, "%s", name);
 }
 
-static attend_status check_finite(const attend_binder *b, const attend_param *p)
+attend_status attend_binder_finite(const attend_binder *b, const attend_param *p)
 {
-	enum { PIECE = 256 };
-	float piece[PIECE];
-	const size_t step = attend_dtype_bits(p->stored.dtype) / 8;
-	for (size_t i = 0; i < p->count; i += PIECE) {
-		const size_t n = p->count - i < PIECE ? p->count - i : PIECE;
-		attend_to_f32(piece, (const unsigned char *)p->stored.data + i * step, p->stored.dtype, n);
-		for (size_t k = 0; k < n; k++)
-			if (!isfinite(piece[k]) && !b->options->lenient)
-				return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': element %zu is %s", p->name, i + k,
-				                   isnan(piece[k]) ? "NaN" : "infinite");
-	}
-	return ATTEND_OK;
+	size_t bad;
+	if (b->options->lenient || attend_stored_finite(p->stored.data, p->stored.dtype, p->count, &bad)) return ATTEND_OK;
+	return attend_param_not_finite(p, bad);
 }
 
 attend_status attend_binder_vector(attend_binder *b, attend_vector *out, const attend_place *place,
                                    const attend_want *want)
 {
 	attend_param *p;
-	const size_t before = b->network->param_count;
 	ATTEND_TRY(attend_binder_get(b, &p, place, want));
 	if (p == NULL) return ATTEND_OK;
-	if (b->network->param_count > before && p->values == NULL) ATTEND_TRY(check_finite(b, p));
+	ATTEND_TRY(attend_binder_finite(b, p));
 	*out = (attend_vector){.param = p, .n = p->count};
 	return ATTEND_OK;
 }

@@ -64,7 +64,10 @@ attend_status attend_binder_get(attend_binder *b, attend_param **out, const atte
 attend_status attend_binder_take(attend_binder *b, attend_param **out, const attend_place *place,
                                  const attend_want *want, size_t tensor);
 
-/* A whole param as a vector. Its values are looked at: NaN and infinity are named. */
+/* FORMAT: the param holds NaN or infinity. For vectors and the smaller tables; lib/nn looks at the rest when it is used. */
+attend_status attend_binder_finite(const attend_binder *b, const attend_param *p);
+
+/* A whole param as a vector, looked through. */
 attend_status attend_binder_vector(attend_binder *b, attend_vector *out, const attend_place *place,
                                    const attend_want *want);
 

@@ -78,8 +78,9 @@ static attend_status vector(attend_binder *b, attend_vector *out, const attend_p
 	if (!b->config->tie_stacks) return attend_binder_vector(b, out, place, &want);
 	attend_param *p;
 	ATTEND_TRY(get_role(b, &p, place, &want));
-	if (p != NULL) *out = (attend_vector){.param = p, .n = p->count};
-	return ATTEND_OK;
+	if (p == NULL) return ATTEND_OK;
+	*out = (attend_vector){.param = p, .n = p->count};
+	return attend_binder_finite(b, p);
 }
 
 static attend_status norm(attend_binder *b, attend_norm *out, const attend_place *place, attend_role role, size_t n)
@@ -96,8 +97,9 @@ static attend_status table(attend_binder *b, attend_table *out, const attend_pla
 	if (!want_of(&want, place, role, rows, width, NULL)) return ATTEND_OK;
 	want.optional = optional;
 	ATTEND_TRY(get_role(b, &p, place, &want));
-	if (p != NULL) *out = (attend_table){.param = p, .rows = rows, .width = width, .dtype = p->stored.dtype};
-	return ATTEND_OK;
+	if (p == NULL) return ATTEND_OK;
+	*out = (attend_table){.param = p, .rows = rows, .width = width, .dtype = p->stored.dtype};
+	return role == ATTEND_ROLE_WORD_EMBEDDING ? ATTEND_OK : attend_binder_finite(b, p);
 }
 
 /* Append `role` (rows x in) and its bias as a part of `out`. */

@@ -7,6 +7,7 @@
  * cumsum(id != pad) * (id != pad) + pad). */
 #include <string.h>
 
+#include "lib/core/finite.h"
 #include "lib/nn/session_state.h"
 
 /* ---- Checking and copying a batch ---------------------------------------------------------------------------- */
@@ -32,7 +33,19 @@ static attend_status check_shape(const attend_session *session, const attend_bat
 	return ATTEND_OK;
 }
 
-static attend_status check_ids(const attend_stack_arch *arch, const attend_batch *batch, size_t s)
+/* A row of the word table that holds NaN or infinity is a broken file: named here, before it spreads. */
+static attend_status check_row(const attend_table *table, size_t row)
+{
+	size_t bad;
+	const size_t size = attend_dtype_bits(table->dtype) / 8, first = row * table->width;
+	const unsigned char *data = table->data;
+	if (attend_stored_finite(data + first * size, table->dtype, table->width, &bad)) return ATTEND_OK;
+	return attend_param_not_finite(table->param, first + bad);
+}
+
+/* word: NULL where the values are not to be looked at. */
+static attend_status check_ids(const attend_stack_arch *arch, const attend_table *word, const attend_batch *batch,
+                               size_t s)
 {
 	const size_t words = arch->vocab, types = arch->types_use_words ? words : arch->types;
 	for (size_t i = batch->offsets[s]; i < batch->offsets[s + 1]; i++) {
@@ -40,6 +53,7 @@ static attend_status check_ids(const attend_stack_arch *arch, const attend_batch
 		if (id < 0 || (size_t)id >= words)
 			return attend_fail(ATTEND_ERR_DATA, "sequence %zu, token %zu: id %ld is not in the vocabulary of %zu", s,
 			                   i - batch->offsets[s], (long)id, words);
+		if (word != NULL) ATTEND_TRY(check_row(word, (size_t)id));
 		if (batch->types == NULL || types == 0) continue;
 		if (batch->types[i] < 0 || (size_t)batch->types[i] >= types)
 			return attend_fail(ATTEND_ERR_DATA, "sequence %zu, token %zu: token type %ld is not below %zu", s,
@@ -107,7 +121,7 @@ attend_status attend_embeddings_check(attend_session *session, int stack, const 
 				                   what, s, length, session->options.cache_length);
 		}
 		state->past[s] = past;
-		ATTEND_TRY(check_ids(arch, batch, s));
+		ATTEND_TRY(check_ids(arch, session->network->trainable ? NULL : &params->word, batch, s));
 		ATTEND_TRY(place(arch, &params->position, batch, s, past, state->positions));
 	}
 	state->sequences = sequences;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/finite.h"
 #include "lib/core/threads.h"
 #include "lib/nn/network_walk.h"
 
@@ -193,6 +194,69 @@ static attend_status join_bias(attend_linear *linear)
 	return ATTEND_OK;
 }
 
+/* Packing one part in blocks of columns: each block is looked through for NaN and infinity while it is on its way through the
+ * cache, so that no start-up pass over the file is needed. */
+enum { PACK_COLUMNS = 64 }; /* a multiple of every level's panel width: blocks share no panel */
+
+typedef struct pack_job {
+	const attend_packed *packed;
+	const attend_tensor *tensor;
+	size_t at, rows, row0; /* columns at .. at+rows-1 of the product come from outputs row0 .. of the tensor */
+	size_t stride_out, stride_in;
+	bool check;
+	atomic_size_t bad; /* an element that is not finite, or SIZE_MAX */
+} pack_job;
+
+static void pack_task(void *arg, size_t index, unsigned worker)
+{
+	pack_job *job = arg;
+	(void)worker;
+	const size_t edge = (job->at / PACK_COLUMNS + index) * PACK_COLUMNS, end = job->at + job->rows;
+	const size_t first = edge > job->at ? edge : job->at;
+	const size_t last = edge + PACK_COLUMNS < end ? edge + PACK_COLUMNS : end;
+	const size_t size = attend_dtype_bits(job->tensor->dtype) / 8, columns = last - first, k = job->packed->k;
+	const size_t start = (job->row0 + first - job->at) * job->stride_out;
+	const unsigned char *src = job->tensor->data;
+	const bool rows = job->stride_in == 1; /* [out,in]: the block is one piece; else a piece for every input */
+	for (size_t i = 0; job->check && i < (rows ? 1 : k); i++) {
+		const size_t from = start + i * job->stride_in;
+		size_t bad;
+		if (attend_stored_finite(src + from * size, job->tensor->dtype, rows ? columns * k : columns, &bad)) continue;
+		atomic_store(&job->bad, from + bad);
+		break;
+	}
+	attend_pack(job->packed, first, columns, src + start * size, job->tensor->dtype, job->stride_out, job->stride_in);
+}
+
+static attend_status pack_part(const attend_network *network, const attend_linear *linear,
+                               const attend_linear_part *part, size_t at)
+{
+	const attend_param *param = part->param;
+	const size_t in = linear->in;
+	if (part->rows == 0) return ATTEND_OK;
+	pack_job job = {.packed = &linear->packed,
+	                .tensor = &param->stored,
+	                .at = at,
+	                .rows = part->rows,
+	                .row0 = part->row0,
+	                .stride_out = part->in_out ? 1 : in,
+	                .stride_in = part->in_out ? (in ? param->count / in : 0) : 1,
+	                .check = !network->trainable};
+	atomic_init(&job.bad, SIZE_MAX);
+	attend_parallel((at + part->rows - 1) / PACK_COLUMNS - at / PACK_COLUMNS + 1, pack_task, &job);
+	const size_t bad = atomic_load(&job.bad);
+	return bad == SIZE_MAX ? ATTEND_OK : attend_param_not_finite(param, bad);
+}
+
+attend_status attend_param_not_finite(const attend_param *param, size_t element)
+{
+	float value;
+	const size_t size = attend_dtype_bits(param->stored.dtype) / 8;
+	attend_to_f32(&value, (const unsigned char *)param->stored.data + element * size, param->stored.dtype, 1);
+	return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': element %zu is %s", param->name, element,
+	                   value != value ? "NaN" : "infinite");
+}
+
 static attend_status pack_linear(const attend_network *network, attend_linear *linear)
 {
 	ATTEND_TRY(join_bias(linear));
@@ -212,14 +276,8 @@ static attend_status pack_linear(const attend_network *network, attend_linear *l
 	}
 	size_t at = 0;
 	for (size_t i = 0; i < linear->part_count; i++) {
-		const attend_linear_part *part = &linear->parts[i];
-		const attend_tensor *t = &part->param->stored;
-		const size_t size = attend_dtype_bits(t->dtype) / 8, in = linear->in;
-		const size_t stride_out = part->in_out ? 1 : in;
-		const size_t stride_in = part->in_out ? (in ? part->param->count / in : 0) : 1;
-		const void *src = (const unsigned char *)t->data + part->row0 * stride_out * size;
-		attend_pack(packed, at, part->rows, src, t->dtype, stride_out, stride_in);
-		at += part->rows;
+		ATTEND_TRY(pack_part(network, linear, &linear->parts[i], at));
+		at += linear->parts[i].rows;
 	}
 	return ATTEND_OK;
 }

@@ -15,6 +15,10 @@ attend_status attend_network_finish(attend_network *network);
 attend_status attend_linear_prepare(attend_network *network, attend_linear *linear);
 attend_status attend_network_prepare(attend_network *network);
 
+/* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed, rows of the word
+ * embedding when they are looked up, everything else when it is loaded. A trainable network is not. */
+attend_status attend_param_not_finite(const attend_param *param, size_t element);
+
 /* ---- Training form ------------------------------------------------------------------------------------------- */
 
 /* Does this parameter learn? `payload` is the caller's. */
