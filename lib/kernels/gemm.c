@@ -16,8 +16,8 @@ size_t attend_gemm_scratch(size_t m, size_t n, size_t k)
 	return attend_sum_bytes(attend_left_bytes(table, ATTEND_PACK_F32, m, k), attend_pack_bytes(ATTEND_PACK_F32, n, k));
 }
 
-void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-                 const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch)
+void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+                 size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch)
 {
 	if (m == 0 || n == 0) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();

@@ -5,38 +5,34 @@
 
 #include "lib/kernels/gemm_finish.h"
 
-#define SUM __m512
-#define sum_zero() v_zero()
-#define sum_load(p) v_load(p)
+#define SUM             __m512
+#define sum_zero()      v_zero()
+#define sum_load(p)     v_load(p)
 #define sum_store(p, v) v_store(p, v)
 
 #define F32_MR 14
 
-static inline __attribute__((always_inline)) void f32_step(__m512 sum[F32_MR][NV], const float *block,
-                                                           const unsigned char *panel, const size_t rows)
+GEMM_UNROLLED void f32_step(__m512 sum[F32_MR][NV], const float *block, const unsigned char *panel, const size_t rows)
 {
 	__m512 w[NV];
 #pragma GCC unroll 2
-	for (size_t v = 0; v < NV; v++)
-		w[v] = _mm512_loadu_ps(panel + v * 64);
+	for (size_t v = 0; v < NV; v++) w[v] = _mm512_loadu_ps(panel + v * 64);
 #pragma GCC unroll 16
 	for (size_t r = 0; r < rows; r++) {
 		const __m512 x = v_set(block[r]);
 #pragma GCC unroll 2
-		for (size_t v = 0; v < NV; v++)
-			sum[r][v] = v_fma(x, w[v], sum[r][v]);
+		for (size_t v = 0; v < NV; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);
 	}
 }
 
-#define TILE f32
-#define TILE_MR F32_MR
-#define TILE_UNIT 1
+#define TILE            f32
+#define TILE_MR         F32_MR
+#define TILE_UNIT       1
 #define TILE_STEP_BYTES 128
 #include "lib/kernels/gemm_tile.h"
 
 /* The even inputs of the pairs, then the odd ones: the order of k. */
-static inline __attribute__((always_inline)) void bf16_step(__m512 sum[F32_MR][NV], const float *block,
-                                                            const unsigned char *panel, const size_t rows)
+GEMM_UNROLLED void bf16_step(__m512 sum[F32_MR][NV], const float *block, const unsigned char *panel, const size_t rows)
 {
 #pragma GCC unroll 2
 	for (size_t odd = 0; odd < 2; odd++) {
@@ -44,21 +40,21 @@ static inline __attribute__((always_inline)) void bf16_step(__m512 sum[F32_MR][N
 #pragma GCC unroll 2
 		for (size_t v = 0; v < NV; v++) {
 			const __m512i pair = _mm512_loadu_si512(panel + v * 64);
-			w[v] = _mm512_castsi512_ps(odd ? _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u)) : _mm512_slli_epi32(pair, 16));
+			w[v] = _mm512_castsi512_ps(odd ? _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u))
+			                               : _mm512_slli_epi32(pair, 16));
 		}
 #pragma GCC unroll 16
 		for (size_t r = 0; r < rows; r++) {
 			const __m512 x = v_set(block[odd * rows + r]);
 #pragma GCC unroll 2
-			for (size_t v = 0; v < NV; v++)
-				sum[r][v] = v_fma(x, w[v], sum[r][v]);
+			for (size_t v = 0; v < NV; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);
 		}
 	}
 }
 
-#define TILE bf16
-#define TILE_MR F32_MR
-#define TILE_UNIT 2
+#define TILE            bf16
+#define TILE_MR         F32_MR
+#define TILE_UNIT       2
 #define TILE_STEP_BYTES 128
 #include "lib/kernels/gemm_tile.h"
 
@@ -66,15 +62,15 @@ static inline __attribute__((always_inline)) void bf16_step(__m512 sum[F32_MR][N
 #undef sum_zero
 #undef sum_load
 #undef sum_store
-#define SUM __m512i
-#define sum_zero() _mm512_setzero_si512()
-#define sum_load(p) _mm512_loadu_si512(p)
+#define SUM             __m512i
+#define sum_zero()      _mm512_setzero_si512()
+#define sum_load(p)     _mm512_loadu_si512(p)
 #define sum_store(p, v) _mm512_storeu_si512(p, v)
 
 #define INT8_MR 12
 
-static inline __attribute__((always_inline)) void int8_step(__m512i sum[INT8_MR][NV], const float *block,
-                                                            const unsigned char *panel, const size_t rows)
+GEMM_UNROLLED void int8_step(__m512i sum[INT8_MR][NV], const float *block, const unsigned char *panel,
+                             const size_t rows)
 {
 	__m512i even[NV], odd[NV];
 #pragma GCC unroll 2
@@ -89,38 +85,38 @@ static inline __attribute__((always_inline)) void int8_step(__m512i sum[INT8_MR]
 		const __m512i x_even = _mm512_and_si512(x, _mm512_set1_epi16(255)), x_odd = _mm512_srli_epi16(x, 8);
 #pragma GCC unroll 2
 		for (size_t v = 0; v < NV; v++) {
-			const __m512i pairs = _mm512_add_epi32(_mm512_madd_epi16(x_even, even[v]), _mm512_madd_epi16(x_odd, odd[v]));
+			const __m512i pairs =
+				_mm512_add_epi32(_mm512_madd_epi16(x_even, even[v]), _mm512_madd_epi16(x_odd, odd[v]));
 			sum[r][v] = _mm512_add_epi32(sum[r][v], pairs);
 		}
 	}
 }
 
-#define TILE int8
-#define TILE_MR INT8_MR
-#define TILE_UNIT 1
+#define TILE            int8
+#define TILE_MR         INT8_MR
+#define TILE_UNIT       1
 #define TILE_STEP_BYTES 128
 #include "lib/kernels/gemm_tile.h"
 
 /* Sixteen-bit sums hold a whole group: 8 words of at most 2*15*127. */
-static inline __attribute__((always_inline)) __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
+GEMM_UNROLLED __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
 {
 	__m512i sum = _mm512_maddubs_epi16(w[0], word_set(x));
 #pragma GCC unroll 8
-	for (size_t i = 1; i < 8; i++)
-		sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(w[i], word_set(x + 4 * i)));
+	for (size_t i = 1; i < 8; i++) sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(w[i], word_set(x + 4 * i)));
 	return _mm512_add_epi32(_mm512_madd_epi16(sum, _mm512_set1_epi16(1)), _mm512_set1_epi32(start));
 }
 
 #include "lib/kernels/gemm_int4.h"
 
-void attend_f32_tile_avx512(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
-                            attend_ahead ahead)
+void attend_f32_tile_avx512(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
+                            bool add, attend_ahead ahead)
 {
 	f32_tile(tile, block, panel, rows, steps, add, ahead);
 }
 
-void attend_bf16_tile_avx512(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
-                             attend_ahead ahead)
+void attend_bf16_tile_avx512(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
+                             bool add, attend_ahead ahead)
 {
 	bf16_tile(tile, block, panel, rows, steps, add, ahead);
 }
@@ -139,7 +135,8 @@ bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest
 	return _mm512_cmp_ps_mask(broken, broken, _CMP_UNORD_Q) == 0;
 }
 
-void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high)
+void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,
+                            int32_t high)
 {
 	const __m512 factor = v_set(inverse);
 	const __m512i add = _mm512_set1_epi32(offset), least = _mm512_set1_epi32(low), most = _mm512_set1_epi32(high);
@@ -160,7 +157,8 @@ void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
 		const __m512i tie = _mm512_add_epi32(_mm512_and_si512(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
 		const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, tie), 16);
 		const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-		_mm512_mask_cvtepi32_storeu_epi16(y + i, mask, _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40)));
+		_mm512_mask_cvtepi32_storeu_epi16(y + i, mask,
+		                                  _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40)));
 	}
 }
 
@@ -171,10 +169,11 @@ void attend_finish_avx512(const attend_tile_out *out)
 
 const struct attend_gemm_table attend_gemm_avx512 = {
 	GEMM_AVX512_COMMON,
-	.kernel = {
-		[ATTEND_PACK_F32] = GEMM_AVX512_F32,
-		[ATTEND_PACK_BF16] = GEMM_AVX512_BF16,
-		[ATTEND_PACK_INT8] = {.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 192, .tile = int8_tile},
-		[ATTEND_PACK_INT4] = {.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
-	},
+	.kernel =
+		{
+			[ATTEND_PACK_F32] = GEMM_AVX512_F32,
+			[ATTEND_PACK_BF16] = GEMM_AVX512_BF16,
+			[ATTEND_PACK_INT8] = {.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 192, .tile = int8_tile},
+			[ATTEND_PACK_INT4] = {.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
+		},
 };

@@ -1,41 +1,38 @@
 /* gemm_avx512vnni.c: int8 and int4 products with vpdpbusd, four products of u8 and s8 added to 32 bits, exactly. */
 #include "lib/kernels/gemm_avx512.h"
 
-#define SUM __m512i
-#define sum_zero() _mm512_setzero_si512()
-#define sum_load(p) _mm512_loadu_si512(p)
+#define SUM             __m512i
+#define sum_zero()      _mm512_setzero_si512()
+#define sum_load(p)     _mm512_loadu_si512(p)
 #define sum_store(p, v) _mm512_storeu_si512(p, v)
 
 #define INT8_MR 14
 
-static inline __attribute__((always_inline)) void int8_step(__m512i sum[INT8_MR][NV], const float *block,
-                                                            const unsigned char *panel, const size_t rows)
+GEMM_UNROLLED void int8_step(__m512i sum[INT8_MR][NV], const float *block, const unsigned char *panel,
+                             const size_t rows)
 {
 	__m512i w[NV];
 #pragma GCC unroll 2
-	for (size_t v = 0; v < NV; v++)
-		w[v] = _mm512_loadu_si512(panel + v * 64);
+	for (size_t v = 0; v < NV; v++) w[v] = _mm512_loadu_si512(panel + v * 64);
 #pragma GCC unroll 16
 	for (size_t r = 0; r < rows; r++) {
 		const __m512i x = word_set(block + r);
 #pragma GCC unroll 2
-		for (size_t v = 0; v < NV; v++)
-			sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], x, w[v]);
+		for (size_t v = 0; v < NV; v++) sum[r][v] = _mm512_dpbusd_epi32(sum[r][v], x, w[v]);
 	}
 }
 
-#define TILE int8
-#define TILE_MR INT8_MR
-#define TILE_UNIT 1
+#define TILE            int8
+#define TILE_MR         INT8_MR
+#define TILE_UNIT       1
 #define TILE_STEP_BYTES 128
 #include "lib/kernels/gemm_tile.h"
 
-static inline __attribute__((always_inline)) __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
+GEMM_UNROLLED __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
 {
 	__m512i sum = _mm512_set1_epi32(start);
 #pragma GCC unroll 8
-	for (size_t i = 0; i < 8; i++)
-		sum = _mm512_dpbusd_epi32(sum, w[i], word_set(x + 4 * i));
+	for (size_t i = 0; i < 8; i++) sum = _mm512_dpbusd_epi32(sum, w[i], word_set(x + 4 * i));
 	return sum;
 }
 
@@ -55,10 +52,11 @@ void attend_int4_tile_avx512vnni(float *tile, const float *block, const unsigned
 
 const struct attend_gemm_table attend_gemm_avx512vnni = {
 	GEMM_AVX512_COMMON,
-	.kernel = {
-		[ATTEND_PACK_F32] = GEMM_AVX512_F32,
-		[ATTEND_PACK_BF16] = GEMM_AVX512_BF16,
-		[ATTEND_PACK_INT8] = GEMM_AVX512VNNI_INT8,
-		[ATTEND_PACK_INT4] = GEMM_AVX512VNNI_INT4,
-	},
+	.kernel =
+		{
+			[ATTEND_PACK_F32] = GEMM_AVX512_F32,
+			[ATTEND_PACK_BF16] = GEMM_AVX512_BF16,
+			[ATTEND_PACK_INT8] = GEMM_AVX512VNNI_INT8,
+			[ATTEND_PACK_INT4] = GEMM_AVX512VNNI_INT4,
+		},
 };

@@ -17,14 +17,14 @@ enum {
 	INT4_STEP_BYTES = INT4_NIBBLES + (int)(NV * LANES) * 2
 };
 
-static void int4_tile(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
-                      attend_ahead ahead)
+__attribute__((no_sanitize("address", "undefined"))) static void int4_tile(float *tile, const float *block,
+                                                                           const unsigned char *panel, size_t rows,
+                                                                           size_t steps, bool add, attend_ahead ahead)
 {
 	const size_t lines = (ahead.lines + 3) / 4;
 	if (!add) memset(tile, 0, rows * NV * LANES * sizeof *tile);
 	for (size_t s = 0; s < steps; s++, panel += INT4_STEP_BYTES) {
-		for (size_t l = 0; l < lines; l++, ahead.at += 64)
-			__builtin_prefetch(ahead.at, 0, 2);
+		for (size_t l = 0; l < lines; l++, ahead.at += 64) __builtin_prefetch(ahead.at, 0, 2);
 #pragma GCC unroll 4
 		for (size_t v = 0; v < NV; v++) {
 			INTEGERS w[8];

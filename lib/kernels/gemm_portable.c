@@ -16,12 +16,10 @@ static void f32_tile(float *tile, const float *block, const unsigned char *panel
 	(void)ahead;
 	for (size_t r = 0; r < rows; r++) {
 		float sum[NR];
-		for (size_t j = 0; j < NR; j++)
-			sum[j] = add ? tile[r * NR + j] : 0.0f;
+		for (size_t j = 0; j < NR; j++) sum[j] = add ? tile[r * NR + j] : 0.0f;
 		for (size_t s = 0; s < steps; s++) {
 			const float x = block[s * rows + r];
-			for (size_t j = 0; j < NR; j++)
-				sum[j] += x * w[s * NR + j];
+			for (size_t j = 0; j < NR; j++) sum[j] += x * w[s * NR + j];
 		}
 		memcpy(tile + r * NR, sum, sizeof sum);
 	}
@@ -33,8 +31,7 @@ static void bf16_tile(float *tile, const float *block, const unsigned char *pane
 	(void)ahead;
 	for (size_t r = 0; r < rows; r++) {
 		float sum[NR];
-		for (size_t j = 0; j < NR; j++)
-			sum[j] = add ? tile[r * NR + j] : 0.0f;
+		for (size_t j = 0; j < NR; j++) sum[j] = add ? tile[r * NR + j] : 0.0f;
 		for (size_t s = 0; s < steps; s++) {
 			const float x0 = block[s * 2 * rows + r], x1 = block[(s * 2 + 1) * rows + r];
 			uint32_t pair[NR];
@@ -117,8 +114,7 @@ static void quantize(uint8_t *q, const float *x, size_t k, float inverse, int32_
 
 static void round_bf16(uint16_t *y, const float *x, size_t k)
 {
-	for (size_t i = 0; i < k; i++)
-		y[i] = attend_f32_bf16(x[i]);
+	for (size_t i = 0; i < k; i++) y[i] = attend_f32_bf16(x[i]);
 }
 
 static float value(const attend_tile_out *out, size_t r, size_t j)
@@ -146,12 +142,13 @@ static void finish(const attend_tile_out *out)
 
 const struct attend_gemm_table attend_gemm_portable = {
 	.nr = NR,
-	.kernel = {
-		[ATTEND_PACK_F32] = {.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 256, .tile = f32_tile},
-		[ATTEND_PACK_BF16] = {.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 256, .tile = bf16_tile},
-		[ATTEND_PACK_INT8] = {.mr = MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 256, .tile = int8_tile},
-		[ATTEND_PACK_INT4] = {.mr = MR, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
-	},
+	.kernel =
+		{
+			[ATTEND_PACK_F32] = {.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 256, .tile = f32_tile},
+			[ATTEND_PACK_BF16] = {.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 256, .tile = bf16_tile},
+			[ATTEND_PACK_INT8] = {.mr = MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 256, .tile = int8_tile},
+			[ATTEND_PACK_INT4] = {.mr = MR, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
+		},
 	.interleave = attend_interleave_portable,
 	.gather = attend_gather_portable,
 	.range = range,

@@ -17,11 +17,7 @@
 
 #include "lib/kernels/kernels.h"
 
-enum {
-	ATTEND_GEMM_MAX_NR = 32,
-	ATTEND_GEMM_MAX_MR = 16,
-	ATTEND_INT4_GROUP = 32
-};
+enum { ATTEND_GEMM_MAX_NR = 32, ATTEND_GEMM_MAX_MR = 16, ATTEND_INT4_GROUP = 32 };
 
 /* A tile of sums on its way to y: rows x columns (columns <= nr) of the output; pointers stand at the tile's corner.
  *   v = sum                                                       F32, BF16 (x_scale NULL)
@@ -61,12 +57,15 @@ typedef enum attend_block_form {
 	ATTEND_BLOCK_INT4    /* x = scale q, q s8, in groups with their sums */
 } attend_block_form;
 
+/* Loops that are unrolled into registers. Checks of every index in them would make millions of instructions. */
+#define GEMM_UNROLLED static inline __attribute__((always_inline, no_sanitize("address", "undefined")))
+
 typedef struct attend_kernel {
-	size_t mr;             /* rows of a block at most */
+	size_t mr; /* rows of a block at most */
 	attend_block_form form;
-	size_t unit;           /* 32-bit words of a row in a step of a block */
-	size_t multiple;       /* steps are padded to a multiple of this (0: 1) */
-	size_t part;           /* steps of a panel that fit the L1 cache beside the blocks */
+	size_t unit;     /* 32-bit words of a row in a step of a block */
+	size_t multiple; /* steps are padded to a multiple of this (0: 1) */
+	size_t part;     /* steps of a panel that fit the L1 cache beside the blocks */
 	/* tile [rows][nr] = (add: +=) block x panel over `steps`; 1 <= rows <= mr. */
 	void (*tile)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
 	             attend_ahead ahead);

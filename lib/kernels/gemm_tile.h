@@ -11,40 +11,37 @@
 #define TILE_JOIN(a, b) a##_##b
 #define TILE_NAME(a, b) TILE_JOIN(a, b)
 
-static inline __attribute__((always_inline)) void TILE_NAME(TILE, rows)(float *tile, const float *block,
-                                                                        const unsigned char *panel, const size_t rows,
-                                                                        size_t steps, bool add, attend_ahead ahead)
+GEMM_UNROLLED void TILE_NAME(TILE, rows)(float *tile, const float *block, const unsigned char *panel, const size_t rows,
+                                         size_t steps, bool add, attend_ahead ahead)
 {
 	SUM sum[TILE_MR][NV];
 #pragma GCC unroll 16
 	for (size_t r = 0; r < rows; r++) {
 #pragma GCC unroll 4
-		for (size_t v = 0; v < NV; v++)
-			sum[r][v] = add ? sum_load(tile + (r * NV + v) * LANES) : sum_zero();
+		for (size_t v = 0; v < NV; v++) sum[r][v] = add ? sum_load(tile + (r * NV + v) * LANES) : sum_zero();
 	}
 	size_t s = 0;
 	for (; s + 4 <= steps; s += 4) {
-		for (size_t l = 0; l < ahead.lines; l++, ahead.at += 64)
-			__builtin_prefetch(ahead.at, 0, 2);
+		for (size_t l = 0; l < ahead.lines; l++, ahead.at += 64) __builtin_prefetch(ahead.at, 0, 2);
 #pragma GCC unroll 4
 		for (size_t u = 0; u < 4; u++)
 			TILE_NAME(TILE, step)(sum, block + (s + u) * rows * TILE_UNIT, panel + (s + u) * TILE_STEP_BYTES, rows);
 	}
-	for (; s < steps; s++)
-		TILE_NAME(TILE, step)(sum, block + s * rows * TILE_UNIT, panel + s * TILE_STEP_BYTES, rows);
+	for (; s < steps; s++) TILE_NAME(TILE, step)(sum, block + s * rows * TILE_UNIT, panel + s * TILE_STEP_BYTES, rows);
 #pragma GCC unroll 16
 	for (size_t r = 0; r < rows; r++) {
 #pragma GCC unroll 4
-		for (size_t v = 0; v < NV; v++)
-			sum_store(tile + (r * NV + v) * LANES, sum[r][v]);
+		for (size_t v = 0; v < NV; v++) sum_store(tile + (r * NV + v) * LANES, sum[r][v]);
 	}
 }
 
-static void TILE_NAME(TILE, tile)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
-                                  bool add, attend_ahead ahead)
+__attribute__((no_sanitize("address", "undefined"))) static void TILE_NAME(TILE, tile)(float *tile, const float *block,
+                                                                                       const unsigned char *panel,
+                                                                                       size_t rows, size_t steps,
+                                                                                       bool add, attend_ahead ahead)
 {
 	switch (rows) {
-#define TILE_CASE(n)                                                                   \
+#define TILE_CASE(n) \
 	case n: TILE_NAME(TILE, rows)(tile, block, panel, n, steps, add, ahead); break;
 		TILE_CASE(1)
 		TILE_CASE(2)

@@ -66,7 +66,8 @@ static void block_int8(const attend_left *j, float *block, const float *x, size_
 		const size_t left = j->k > s0 * 4 ? j->k - s0 * 4 : 0, count = left < steps * 4 ? left : steps * 4;
 		for (size_t r = 0; r < rows; r++) {
 			uint8_t *bytes = (uint8_t *)(words + r * (PART / 4));
-			j->table->quantize(bytes, x + r * j->stride_row + s0 * 4, count, inverse[r], j->zero[first + r], -shift, 255 - shift);
+			j->table->quantize(bytes, x + r * j->stride_row + s0 * 4, count, inverse[r], j->zero[first + r], -shift,
+			                   255 - shift);
 			memset(bytes + count, 0, steps * 4 - count);
 		}
 		j->table->interleave(block + s0 * rows, words, PART / 4, rows, rows, steps);
@@ -87,8 +88,7 @@ static void block_int4(const attend_left *j, float *block, const float *x, size_
 			int8_t q[ATTEND_INT4_GROUP] = {0};
 			j->table->quantize((uint8_t *)q, row + i0, count, inverse, 0, -127, 127);
 			int32_t sum = 0;
-			for (size_t i = 0; i < ATTEND_INT4_GROUP; i++)
-				sum += q[i];
+			for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) sum += q[i];
 			sum *= -8;
 			memcpy(to, &sum, sizeof sum);
 			memcpy(to + sizeof sum, q, sizeof q);
@@ -134,12 +134,13 @@ void attend_left_fill(const attend_left *left, size_t block0, size_t block1)
 
 size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t m, size_t k)
 {
-	const size_t words = attend_product_bytes(m, attend_type_steps(table, type, k), table->kernel[type].unit * sizeof(float));
+	const size_t words =
+		attend_product_bytes(m, attend_type_steps(table, type, k), table->kernel[type].unit * sizeof(float));
 	return attend_sum_bytes(words, type >= ATTEND_PACK_INT8 ? 2 * attend_product_bytes(m, 1, sizeof(float)) : 0);
 }
 
-attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
-                             size_t stride_row, size_t stride_k, size_t m, size_t k)
+attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type,
+                             const float *x, size_t stride_row, size_t stride_k, size_t m, size_t k)
 {
 	const attend_kernel *kernel = &table->kernel[type];
 	attend_left left = {

@@ -33,7 +33,8 @@ void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, siz
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k)
 {
 	/* dx; dw in either layout: panels are padded to whole ones */
-	const size_t dx = attend_gemm_scratch(m, k, n), dw = attend_gemm_scratch(n, k, m), dw_in_out = attend_gemm_scratch(k, n, m);
+	const size_t dx = attend_gemm_scratch(m, k, n), dw = attend_gemm_scratch(n, k, m),
+				 dw_in_out = attend_gemm_scratch(k, n, m);
 	const size_t most = dw > dw_in_out ? dw : dw_in_out;
 	return dx > most ? dx : most;
 }
@@ -49,11 +50,9 @@ static void bias_task(void *arg, size_t index, unsigned worker)
 	(void)worker;
 	for (size_t i = 0; i < g->m; i++) {
 		const float *dy = g->dy + i * g->lddy + j0;
-		for (size_t j = 0; j < columns; j++)
-			sum[j] += dy[j];
+		for (size_t j = 0; j < columns; j++) sum[j] += dy[j];
 	}
-	for (size_t j = 0; j < columns; j++)
-		g->db[j0 + j] += sum[j];
+	for (size_t j = 0; j < columns; j++) g->db[j0 + j] += sum[j];
 }
 
 void attend_linear_backward(const attend_linear_grad *g, void *scratch)

@@ -53,8 +53,7 @@ void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work)
 		attend_parallel(tasks, task, arg);
 		return;
 	}
-	for (size_t i = 0; i < tasks; i++)
-		task(arg, i, 0);
+	for (size_t i = 0; i < tasks; i++) task(arg, i, 0);
 }
 
 void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
@@ -63,8 +62,7 @@ void attend_interleave_portable(float *dst, const float *src, size_t stride, siz
 	for (size_t i0 = 0; i0 < k; i0 += 16) {
 		const size_t i1 = i0 + 16 < k ? i0 + 16 : k;
 		for (size_t j = 0; j < width; j++) {
-			for (size_t i = i0; i < i1; i++)
-				dst[i * width + j] = j < columns ? src[j * stride + i] : 0.0f;
+			for (size_t i = i0; i < i1; i++) dst[i * width + j] = j < columns ? src[j * stride + i] : 0.0f;
 		}
 	}
 }

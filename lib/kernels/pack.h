@@ -64,8 +64,8 @@ typedef struct attend_left {
 } attend_left;
 
 size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t m, size_t k);
-attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type, const float *x,
-                             size_t stride_row, size_t stride_k, size_t m, size_t k);
+attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type,
+                             const float *x, size_t stride_row, size_t stride_k, size_t m, size_t k);
 /* Lay out blocks block0 .. block1-1. */
 void attend_left_fill(const attend_left *left, size_t block0, size_t block1);
 
@@ -82,7 +82,7 @@ typedef struct attend_product {
 	const float *x; /* as attend_left's */
 	size_t stride_row, stride_k;
 	const unsigned char *panels;
-	void *scratch; /* attend_left_bytes */
+	void *scratch;            /* attend_left_bytes */
 	attend_epilogue epilogue; /* scale is not 0 */
 } attend_product;
 void attend_product_run(const attend_product *product);

@@ -22,8 +22,7 @@ static inline void transpose8(__m256 r[8])
 		t[c + 4] = _mm256_permute2f128_ps(r[c], r[4 + c], 0x31);
 	}
 #pragma GCC unroll 8
-	for (int i = 0; i < 8; i++)
-		r[i] = t[i];
+	for (int i = 0; i < 8; i++) r[i] = t[i];
 }
 
 void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
@@ -54,8 +53,7 @@ void attend_gather_avx2(float *dst, const float *src, size_t stride, size_t colu
 	enum { AHEAD = 8 }; /* rows lie far apart: no hardware prefetcher sees them coming */
 	for (size_t i = 0; i < k; i++, src += stride, dst += width) {
 		if (i + AHEAD < k) {
-			for (size_t j = 0; j < columns; j += 16)
-				__builtin_prefetch(src + AHEAD * stride + j);
+			for (size_t j = 0; j < columns; j += 16) __builtin_prefetch(src + AHEAD * stride + j);
 		}
 		for (size_t b = 0; b < columns; b += width) {
 			const size_t have = columns - b < width ? columns - b : width;

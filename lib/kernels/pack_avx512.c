@@ -22,16 +22,17 @@ static inline void transpose16(__m512 r[16])
 	/* r[4q+c]: columns c, c+4, c+8, c+12 of rows 4q .. 4q+3 in its four lanes */
 #pragma GCC unroll 4
 	for (int c = 0; c < 4; c++) {
-		const __m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
-		const __m512 d = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
+		const __m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88),
+					 b = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
+		const __m512 d = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd),
+					 e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
 		t[c] = _mm512_shuffle_f32x4(a, b, 0x88);
 		t[c + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
 		t[c + 4] = _mm512_shuffle_f32x4(d, e, 0x88);
 		t[c + 12] = _mm512_shuffle_f32x4(d, e, 0xdd);
 	}
 #pragma GCC unroll 16
-	for (int i = 0; i < 16; i++)
-		r[i] = t[i];
+	for (int i = 0; i < 16; i++) r[i] = t[i];
 }
 
 void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
@@ -65,8 +66,7 @@ static void gather_whole(float *dst, const float *src, size_t stride, size_t cou
 	const __mmask16 high = width > 16 ? (__mmask16)((1u << (width - 16)) - 1u) : 0;
 	for (size_t i = 0; i < k; i++, src += stride, dst += width) {
 		if (i + AHEAD < k) {
-			for (size_t j = 0; j < count * width; j += 16)
-				__builtin_prefetch(src + AHEAD * stride + j);
+			for (size_t j = 0; j < count * width; j += 16) __builtin_prefetch(src + AHEAD * stride + j);
 		}
 		for (size_t b = 0; b < count; b++) {
 			const float *from = src + b * width;

@@ -38,8 +38,7 @@ static void load_part(const pack_job *j, float *part, size_t column, size_t colu
 		float row[ATTEND_GEMM_MAX_NR];
 		for (size_t i = 0; i < count; i++) {
 			attend_to_f32(row, src + i * j->stride_in * j->element, j->dtype, columns);
-			for (size_t c = 0; c < columns; c++)
-				part[c * PART + i] = row[c];
+			for (size_t c = 0; c < columns; c++) part[c * PART + i] = row[c];
 		}
 	}
 	for (size_t c = 0; c < columns; c++) {
@@ -64,8 +63,7 @@ static void place(const pack_job *j, unsigned char *to, size_t offset, size_t co
 	}
 	float *rows = (float *)(void *)to + offset;
 	for (size_t s = 0; s < steps; s++) {
-		for (size_t c = 0; c < columns; c++)
-			memcpy(&rows[s * j->table->nr + c], &words[c * stride + s], sizeof(float));
+		for (size_t c = 0; c < columns; c++) memcpy(&rows[s * j->table->nr + c], &words[c * stride + s], sizeof(float));
 		if (columns < width) memset(&rows[s * j->table->nr + columns], 0, (width - columns) * sizeof(float));
 	}
 }
@@ -113,7 +111,8 @@ static void place_int4(const pack_job *j, unsigned char *step, size_t column, co
 	}
 	for (size_t pair = 0; pair < ATTEND_INT4_GROUP / 8; pair++) {
 		for (size_t i = 0; i < 4; i++)
-			step[(pair * j->table->nr + column) * 4 + i] = (unsigned char)(nibble[pair * 8 + i] | nibble[pair * 8 + 4 + i] << 4);
+			step[(pair * j->table->nr + column) * 4 + i] =
+				(unsigned char)(nibble[pair * 8 + i] | nibble[pair * 8 + 4 + i] << 4);
 	}
 	memcpy(step + j->table->nr * (ATTEND_INT4_GROUP / 2) + column * sizeof half, &half, sizeof half);
 }
@@ -172,8 +171,7 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 			for (size_t c = 0; c < columns; c++) {
 				int8_t q[PART];
 				j->table->quantize((uint8_t *)q, part + c * PART, PART, inverse[c], 0, -127, 127);
-				for (size_t i = 0; i < PART; i++)
-					sum[c] += q[i];
+				for (size_t i = 0; i < PART; i++) sum[c] += q[i];
 				memcpy(words + c * words_each, q, sizeof q);
 			}
 			place(j, step, offset, columns, width, words, words_each, steps);
@@ -181,16 +179,18 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 		case ATTEND_PACK_INT4:
 			for (size_t s = 0; s < steps; s++)
 				for (size_t c = 0; c < width; c++)
-					place_int4(j, step + s * j->step_bytes, offset + c, c < columns ? part + c * PART + s * depth : NULL);
+					place_int4(j, step + s * j->step_bytes, offset + c,
+					           c < columns ? part + c * PART + s * depth : NULL);
 			break;
 		case ATTEND_PACK_TYPES: break;
 		}
 	}
-	if (j->type == ATTEND_PACK_INT8) memcpy(tail + nr * sizeof(float) + offset * sizeof(int32_t), sum, width * sizeof(int32_t));
+	if (j->type == ATTEND_PACK_INT8)
+		memcpy(tail + nr * sizeof(float) + offset * sizeof(int32_t), sum, width * sizeof(int32_t));
 }
 
-void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype, size_t stride_out,
-                 size_t stride_in)
+void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype,
+                 size_t stride_out, size_t stride_in)
 {
 	if (n == 0) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();

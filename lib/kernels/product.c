@@ -28,7 +28,8 @@ typedef struct product_job {
 } product_job;
 
 /* Everything behind the sum; `tile` is overwritten when there is an activation. */
-static void epilogue_tile(const product_job *job, float *tile, size_t row, size_t rows, const unsigned char *panel, size_t column)
+static void epilogue_tile(const product_job *job, float *tile, size_t row, size_t rows, const unsigned char *panel,
+                          size_t column)
 {
 	const attend_product *p = job->product;
 	const attend_epilogue *e = &p->epilogue;
@@ -98,7 +99,8 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const size_t panel0 = attend_run_start(&job->groups, group), panel1 = attend_run_start(&job->groups, group + 1);
 	const size_t row0 = attend_run_start(&left->runs, block0), row1 = attend_run_start(&left->runs, block1);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
-	const size_t step_lines = (4 * job->step_bytes + 63) / 64, lines = (step_lines + block1 - block0 - 1) / (block1 - block0);
+	const size_t step_lines = (4 * job->step_bytes + 63) / 64,
+				 lines = (step_lines + block1 - block0 - 1) / (block1 - block0);
 	_Alignas(64) float tile[TASK_ROWS * ATTEND_GEMM_MAX_NR];
 	(void)worker;
 	if (job->fill) attend_left_fill(left, block0, block1);
@@ -112,8 +114,9 @@ static void product_task(void *arg, size_t index, unsigned worker)
 			for (size_t b = block0; b < block1; b++) {
 				const size_t row = attend_run_start(&left->runs, b), rows = attend_run_start(&left->runs, b + 1) - row;
 				if (s0 + steps == left->steps) ask_outputs(job, row, rows, i * nr);
-				left->kernel->tile(tile + (row - row0) * nr, left->blocks + (row * left->steps + s0 * rows) * left->kernel->unit, part,
-				                   rows, steps, s0 != 0, ahead);
+				left->kernel->tile(tile + (row - row0) * nr,
+				                   left->blocks + (row * left->steps + s0 * rows) * left->kernel->unit, part, rows,
+				                   steps, s0 != 0, ahead);
 				ahead.at += steps / 4 * lines * 64;
 			}
 			s0 += steps;
@@ -170,7 +173,8 @@ void attend_product_run(const attend_product *p)
 		job.groups = attend_runs_in(panels, 1);
 		job.fill = true;
 	} else {
-		job.groups = attend_runs_in(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes), job.chunks.count));
+		job.groups = attend_runs_in(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes),
+		                                              job.chunks.count));
 		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
 		if (!left->in_place) attend_run_tasks(job.fills.count, fill_task, &job, p->m * p->k);
 	}

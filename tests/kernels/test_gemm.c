@@ -6,8 +6,8 @@
 
 #include "lib/core/blas.h"
 
-static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
-                 size_t ldb, float beta, float *c, size_t ldc)
+static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+                 const float *b, size_t ldb, float beta, float *c, size_t ldc)
 {
 	guarded scratch = guarded_make(attend_gemm_scratch(m, n, k) / sizeof(float), 0);
 	memset(scratch.data, 0xff, scratch.count * sizeof(float));
@@ -29,12 +29,12 @@ static void against_double(void **state)
 			const size_t m = sizes[check_below(SIZES)], n = sizes[check_below(SIZES)];
 			const size_t k = round % 40 == 7 ? 1000 + check_below(100) : sizes[check_below(SIZES)];
 			const float alpha = factors[check_below(4)], beta = factors[check_below(4)];
-			const size_t lda = (ta ? m : k) + check_below(3), ldb = (tb ? k : n) + check_below(3), ldc = n + check_below(3);
+			const size_t lda = (ta ? m : k) + check_below(3), ldb = (tb ? k : n) + check_below(3),
+						 ldc = n + check_below(3);
 			guarded a = guarded_random((ta ? k : m) * lda, check_below(16), -1.0f, 1.0f);
 			guarded b = guarded_random((tb ? n : k) * ldb, check_below(16), -1.0f, 1.0f);
 			guarded c = guarded_random(m * ldc, check_below(16), -1.0f, 1.0f), before = guarded_copy(&c, 0);
-			for (size_t i = 0; beta == 0.0f && i < m * ldc; i++)
-				c.data[i] = NAN; /* not read */
+			for (size_t i = 0; beta == 0.0f && i < m * ldc; i++) c.data[i] = NAN; /* not read */
 			gemm(ta, tb, m, n, k, alpha, a.data, lda, b.data, ldb, beta, c.data, ldc);
 			for (size_t i = 0; i < m; i++) {
 				for (size_t j = 0; j < ldc; j++) {
@@ -45,8 +45,10 @@ static void against_double(void **state)
 					}
 					double sum = 0.0;
 					for (size_t x = 0; x < k; x++)
-						sum += (double)(ta ? a.data[x * lda + i] : a.data[i * lda + x]) * (double)(tb ? b.data[j * ldb + x] : b.data[x * ldb + j]);
-					assert_close(got, (double)alpha * sum + (beta == 0.0f ? 0.0 : (double)beta * (double)old), 3e-7 * (double)(k + 4), 1e-6);
+						sum += (double)(ta ? a.data[x * lda + i] : a.data[i * lda + x]) *
+						       (double)(tb ? b.data[j * ldb + x] : b.data[x * ldb + j]);
+					assert_close(got, (double)alpha * sum + (beta == 0.0f ? 0.0 : (double)beta * (double)old),
+					             3e-7 * (double)(k + 4), 1e-6);
 				}
 			}
 			guarded_free(&a);
@@ -88,8 +90,7 @@ static void large(void **state)
 	}
 	attend_set_threads(0);
 	guarded *all[] = {&a, &b, &c, &first, &other};
-	for (size_t i = 0; i < 5; i++)
-		guarded_free(all[i]);
+	for (size_t i = 0; i < 5; i++) guarded_free(all[i]);
 }
 
 static void backward(void **state)
@@ -98,7 +99,8 @@ static void backward(void **state)
 	FOR_LEVELS(level)
 	{
 		for (int round = 0; round < 40; round++) {
-			const size_t m = sizes[check_below(SIZES)], n = sizes[1 + check_below(SIZES - 1)], k = sizes[1 + check_below(SIZES - 1)];
+			const size_t m = sizes[check_below(SIZES)], n = sizes[1 + check_below(SIZES - 1)],
+						 k = sizes[1 + check_below(SIZES - 1)];
 			const size_t lddy = n + check_below(3), ldx = k + check_below(3), lddx = k + check_below(3);
 			const bool in_out = round & 1, overwrite = round & 2;
 			guarded dy = guarded_random(m * lddy, 1, -1.0f, 1.0f), x = guarded_random(m * ldx, 2, -1.0f, 1.0f);
@@ -106,7 +108,8 @@ static void backward(void **state)
 			guarded dw = guarded_random(n * k, 5, -1.0f, 1.0f), db = guarded_random(n, 6, -1.0f, 1.0f);
 			guarded dx0 = guarded_copy(&dx, 0), dw0 = guarded_copy(&dw, 0), db0 = guarded_copy(&db, 0);
 			guarded scratch = guarded_make(attend_linear_backward_scratch(m, n, k) / sizeof(float), 0);
-			attend_linear_grad g = {m, n, k, dy.data, lddy, x.data, ldx, w.data, in_out, dx.data, lddx, overwrite, dw.data, db.data};
+			attend_linear_grad g = {m,      n,      k,       dy.data, lddy,      x.data,  ldx,
+			                        w.data, in_out, dx.data, lddx,    overwrite, dw.data, db.data};
 			if (round % 5 == 1) g.dx = NULL;
 			if (round % 5 == 2) g.dw = NULL;
 			if (round % 5 == 3) g.db = NULL;
@@ -125,8 +128,7 @@ static void backward(void **state)
 			}
 			for (size_t j = 0; j < n; j++) {
 				double bias = (double)db0.data[j];
-				for (size_t i = 0; i < m && g.db; i++)
-					bias += (double)dy.data[i * lddy + j];
+				for (size_t i = 0; i < m && g.db; i++) bias += (double)dy.data[i * lddy + j];
 				assert_close(db.data[j], bias, 1e-4, 1e-6);
 				for (size_t c = 0; c < k; c++) {
 					const size_t at = in_out ? c * n + j : j * k + c;
@@ -137,8 +139,7 @@ static void backward(void **state)
 				}
 			}
 			guarded *all[] = {&dy, &x, &w, &dx, &dw, &db, &dx0, &dw0, &db0, &scratch};
-			for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-				guarded_free(all[i]);
+			for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
 		}
 	}
 }
@@ -149,14 +150,14 @@ static float *huge(size_t count)
 	float *p = aligned_alloc(page, (count * sizeof *p + page) / page * page);
 	assert_non_null(p);
 	madvise(p, count * sizeof *p, MADV_HUGEPAGE);
-	for (size_t i = 0; i < count; i++)
-		p[i] = check_uniform(-1.0f, 1.0f);
+	for (size_t i = 0; i < count; i++) p[i] = check_uniform(-1.0f, 1.0f);
 	return p;
 }
 
 static void bench(int argc, char **argv)
 {
-	static const size_t shapes[][3] = {{1024, 768, 768}, {1024, 3072, 768}, {1024, 768, 3072}, {3072, 768, 1024}, {768, 3072, 1024}};
+	static const size_t shapes[][3] = {
+		{1024, 768, 768}, {1024, 3072, 768}, {1024, 768, 3072}, {3072, 768, 1024}, {768, 3072, 1024}};
 	attend_isa_level level = attend_cpu_isa();
 	if (argc > 2 && attend_isa_level_parse(&level, argv[2]) != ATTEND_OK) return;
 	attend_kernels_force(level);
@@ -164,14 +165,15 @@ static void bench(int argc, char **argv)
 	printf("level %s, %d threads, %s\n", attend_isa_level_name(level), attend_threads(), attend_blas_info());
 	for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
 		const size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
-		float *a = huge(m * k), *b = huge(n * k), *c = huge(m * n), *scratch = huge(attend_gemm_scratch(m, n, k) / sizeof(float));
+		float *a = huge(m * k), *b = huge(n * k), *c = huge(m * n),
+			  *scratch = huge(attend_gemm_scratch(m, n, k) / sizeof(float));
 		for (unsigned form = 0; form < 4; form++) {
 			const bool ta = form & 1, tb = form & 2;
 			const size_t lda = ta ? m : k, ldb = tb ? k : n;
 			BENCH_BEST(own, attend_gemm(ta, tb, m, n, k, 1.0f, a, lda, b, ldb, 1.0f, c, n, scratch));
 			BENCH_BEST(blas, attend_blas_gemm(ta, tb, m, n, k, 1.0f, a, lda, b, ldb, 1.0f, c, n));
-			printf("%4zu x %4zu x %4zu %c%c | own %6.1f GF/s | OpenBLAS %6.1f GF/s\n", m, n, k, ta ? 'T' : 'N', tb ? 'T' : 'N',
-			       2e-9 * (double)(m * n * k) / own, 2e-9 * (double)(m * n * k) / blas);
+			printf("%4zu x %4zu x %4zu %c%c | own %6.1f GF/s | OpenBLAS %6.1f GF/s\n", m, n, k, ta ? 'T' : 'N',
+			       tb ? 'T' : 'N', 2e-9 * (double)(m * n * k) / own, 2e-9 * (double)(m * n * k) / blas);
 		}
 		free(a);
 		free(b);

@@ -40,7 +40,8 @@ static void matrix_free(matrix *w)
 	guarded_free(&w->memory);
 }
 
-static void forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const matrix *w, const attend_epilogue *e)
+static void forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const matrix *w,
+                    const attend_epilogue *e)
 {
 	guarded scratch = guarded_make(attend_linear_scratch(&w->packed, m) / sizeof(float), 0);
 	memset(scratch.data, 0xff, scratch.count * sizeof(float));
@@ -68,7 +69,8 @@ static void effective_x(double *to, const float *x, size_t k, attend_pack_type t
 		high = fmaxf(high, x[i]);
 	}
 	const float scale = type == ATTEND_PACK_INT8 ? high / 255.0f - low / 255.0f : fmaxf(high, -low) / 127.0f;
-	const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f, zero = type == ATTEND_PACK_INT8 ? fminf(rintf(-low * inverse), 255.0f) : 0.0f;
+	const float inverse = scale > 0.0f ? 1.0f / scale : 0.0f,
+				zero = type == ATTEND_PACK_INT8 ? fminf(rintf(-low * inverse), 255.0f) : 0.0f;
 	const float least = type == ATTEND_PACK_INT8 ? 0.0f : -127.0f, most = type == ATTEND_PACK_INT8 ? 255.0f : 127.0f;
 	for (size_t i = 0; i < k; i++) {
 		if (type == ATTEND_PACK_F32) {
@@ -86,8 +88,7 @@ static void effective_x(double *to, const float *x, size_t k, attend_pack_type t
 static void effective_w(double *to, const float *w, size_t k, const matrix *packed, size_t column)
 {
 	float high = 0.0f;
-	for (size_t i = 0; i < k; i++)
-		high = fmaxf(high, fabsf(w[i]));
+	for (size_t i = 0; i < k; i++) high = fmaxf(high, fabsf(w[i]));
 	const float scale = high / 127.0f;
 	float *x = calloc(k, sizeof *x), *y = malloc(packed->packed.n * sizeof *y);
 	assert_true(x && y);
@@ -126,28 +127,28 @@ static void against_double(void **state)
 				const size_t m = sizes[check_below(round < 16 ? 12 : SIZES)], n = sizes[check_below(SIZES)];
 				const size_t k = round % 6 == 5 ? 700 + check_below(400) : sizes[check_below(SIZES)];
 				const size_t ldx = k + check_below(3), ldy = n + check_below(3);
-				guarded x = guarded_random(m * ldx, check_below(16), -1.0f, 2.0f), w = guarded_random(n * k, check_below(16), -1.0f, 1.0f);
+				guarded x = guarded_random(m * ldx, check_below(16), -1.0f, 2.0f),
+						w = guarded_random(n * k, check_below(16), -1.0f, 1.0f);
 				guarded y = guarded_make(m * ldy, check_below(16)), before = guarded_copy(&y, 0);
 				matrix packed = matrix_of(type, n, k, w.data);
 				double *ew = malloc(k * sizeof *ew), *ex = malloc(m * k * sizeof *ex);
 				assert_true(ew && ex);
 				memcpy(before.data, y.data, y.count * sizeof(float));
 				forward(y.data, ldy, x.data, ldx, m, &packed, NULL);
-				for (size_t i = 0; i < m; i++)
-					effective_x(ex + i * k, x.data + i * ldx, k, type);
+				for (size_t i = 0; i < m; i++) effective_x(ex + i * k, x.data + i * ldx, k, type);
 				for (size_t j = 0; j < n; j += type == ATTEND_PACK_INT4 ? 1 + n / 3 : 1) {
 					effective_w(ew, w.data + j * k, k, &packed, j);
 					for (size_t i = 0; i < m; i++) {
 						double sum = 0.0;
-						for (size_t c = 0; c < k; c++)
-							sum += ex[i * k + c] * ew[c];
+						for (size_t c = 0; c < k; c++) sum += ex[i * k + c] * ew[c];
 						if (!check_close(y.data[i * ldy + j], sum, tolerance(k), 1e-6))
-							fail_msg("%s %s %zux%zux%zu [%zu,%zu]: %.9g, want %.9g", attend_isa_level_name(level), type_name[type], m, n, k, i,
-							         j, (double)y.data[i * ldy + j], sum);
+							fail_msg("%s %s %zux%zux%zu [%zu,%zu]: %.9g, want %.9g", attend_isa_level_name(level),
+							         type_name[type], m, n, k, i, j, (double)y.data[i * ldy + j], sum);
 					}
 				}
 				for (size_t i = 0; i < m; i++) /* between the rows nothing is written */
-					assert_memory_equal(y.data + i * ldy + n, before.data + i * ldy + n, (i + 1 < m ? ldy - n : 0) * sizeof(float));
+					assert_memory_equal(y.data + i * ldy + n, before.data + i * ldy + n,
+					                    (i + 1 < m ? ldy - n : 0) * sizeof(float));
 				free(ew);
 				free(ex);
 				matrix_free(&packed);
@@ -182,7 +183,8 @@ static void int4_error(void **state)
 				error += pow(got[i] - (double)w.data[j * K + i], 2.0);
 				square += pow((double)w.data[j * K + i], 2.0);
 			}
-			assert_true(error < square * 0.008); /* uniform numbers on 15.5 steps: (1/15.5)^2 / 4 ... = 0.0042 of the square */
+			assert_true(error <
+			            square * 0.008); /* uniform numbers on 15.5 steps: (1/15.5)^2 / 4 ... = 0.0042 of the square */
 		}
 		matrix_free(&packed);
 	}
@@ -194,9 +196,11 @@ static void epilogues(void **state)
 {
 	(void)state;
 	enum { M = 17, N = 45, K = 37 };
-	guarded x = guarded_random(M * K, 1, -1.0f, 1.0f), w = guarded_random(N * K, 2, -1.0f, 1.0f), bias = guarded_random(N, 3, -1.0f, 1.0f);
+	guarded x = guarded_random(M * K, 1, -1.0f, 1.0f), w = guarded_random(N * K, 2, -1.0f, 1.0f),
+			bias = guarded_random(N, 3, -1.0f, 1.0f);
 	guarded gate = guarded_random(M * (N + 1), 5, -1.0f, 1.0f), residual = guarded_random(M * (N + 2), 7, -1.0f, 1.0f);
-	guarded plain = guarded_make(M * N, 0), y = guarded_make(M * N, 1), pre = guarded_make(M * N, 3), act = guarded_make(M * N, 0);
+	guarded plain = guarded_make(M * N, 0), y = guarded_make(M * N, 1), pre = guarded_make(M * N, 3),
+			act = guarded_make(M * N, 0);
 	FOR_LEVELS(level)
 	{
 		FOR_TYPES(type)
@@ -218,9 +222,9 @@ static void epilogues(void **state)
 					forward(y.data, N, x.data, K, M, &packed, &e);
 					for (size_t i = 0; i < M; i++)
 						for (size_t j = 0; j < N; j++)
-							act.data[i * N + j] = fmaf(plain.data[i * N + j], parts & 1 ? -0.75f : 1.0f, parts & 2 ? bias.data[j] : 0.0f);
-					for (size_t i = 0; parts & 16 && i < M * N; i++)
-						assert_close(pre.data[i], act.data[i], 3e-7, 3e-7);
+							act.data[i * N + j] =
+								fmaf(plain.data[i * N + j], parts & 1 ? -0.75f : 1.0f, parts & 2 ? bias.data[j] : 0.0f);
+					for (size_t i = 0; parts & 16 && i < M * N; i++) assert_close(pre.data[i], act.data[i], 3e-7, 3e-7);
 					attend_activation_forward(act.data, act.data, a, M * N);
 					for (size_t i = 0; i < M; i++) {
 						for (size_t j = 0; j < N; j++) {
@@ -233,18 +237,17 @@ static void epilogues(void **state)
 				}
 			}
 			/* The residual may be y itself. */
-			const attend_epilogue other = {.residual = residual.data, .ld_residual = N + 2}, same = {.residual = y.data, .ld_residual = N};
+			const attend_epilogue other = {.residual = residual.data, .ld_residual = N + 2},
+								  same = {.residual = y.data, .ld_residual = N};
 			forward(act.data, N, x.data, K, M, &packed, &other);
-			for (size_t i = 0; i < M; i++)
-				memcpy(y.data + i * N, residual.data + i * (N + 2), N * sizeof(float));
+			for (size_t i = 0; i < M; i++) memcpy(y.data + i * N, residual.data + i * (N + 2), N * sizeof(float));
 			forward(y.data, N, x.data, K, M, &packed, &same);
 			assert_same_bits(y.data, act.data, M * N);
 			matrix_free(&packed);
 		}
 	}
 	guarded *all[] = {&x, &w, &bias, &gate, &residual, &plain, &y, &pre, &act};
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		guarded_free(all[i]);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
 }
 
 /* ---- One answer: a row's bits do not depend on the others, on their number, on its place or on the threads --------------- */
@@ -255,14 +258,19 @@ static void one_answer(void **state)
 	static const size_t shapes[][2] = {{96, 64}, {100, 77}, {33, 1030}, {1, 5}};
 	for (size_t shape = 0; shape < 4; shape++) {
 		const size_t n = shapes[shape][0], k = shapes[shape][1];
-		guarded x = guarded_random(M * k, 1, -1.0f, 2.0f), w = guarded_random(n * k, 3, -1.0f, 1.0f), bias = guarded_random(n, 5, -1.0f, 1.0f);
-		guarded all = guarded_make(M * n, 0), some = guarded_make(M * n, 7), residual = guarded_random(M * n, 1, -1.0f, 1.0f);
+		guarded x = guarded_random(M * k, 1, -1.0f, 2.0f), w = guarded_random(n * k, 3, -1.0f, 1.0f),
+				bias = guarded_random(n, 5, -1.0f, 1.0f);
+		guarded all = guarded_make(M * n, 0), some = guarded_make(M * n, 7),
+				residual = guarded_random(M * n, 1, -1.0f, 1.0f);
 		FOR_LEVELS(level)
 		{
 			FOR_TYPES(type)
 			{
 				matrix packed = matrix_of(type, n, k, w.data);
-				attend_epilogue e = {.bias = bias.data, .act = ATTEND_ACT_GELU, .residual = residual.data, .ld_residual = n};
+				attend_epilogue e = {.bias = bias.data,
+				                     .act = ATTEND_ACT_GELU,
+				                     .residual = residual.data,
+				                     .ld_residual = n};
 				attend_set_threads(1);
 				forward(all.data, n, x.data, k, M, &packed, &e);
 				for (size_t m = 1; m < M; m += m < 18 ? 1 : 43) {
@@ -287,8 +295,7 @@ static void one_answer(void **state)
 		}
 		attend_set_threads(0);
 		guarded *arrays[] = {&x, &w, &bias, &all, &some, &residual};
-		for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
-			guarded_free(arrays[i]);
+		for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) guarded_free(arrays[i]);
 	}
 }
 
@@ -296,8 +303,10 @@ static void one_answer(void **state)
 static void sources(void **state)
 {
 	(void)state;
-	static const struct { attend_dtype dtype; size_t size; } kinds[] = {
-		{ATTEND_DTYPE_F32, 4}, {ATTEND_DTYPE_F16, 2}, {ATTEND_DTYPE_BF16, 2}, {ATTEND_DTYPE_F64, 8}};
+	static const struct {
+		attend_dtype dtype;
+		size_t size;
+	} kinds[] = {{ATTEND_DTYPE_F32, 4}, {ATTEND_DTYPE_F16, 2}, {ATTEND_DTYPE_BF16, 2}, {ATTEND_DTYPE_F64, 8}};
 	static const size_t shapes[][2] = {{67, 45}, {32, 300}, {5, 1}, {130, 129}};
 	for (size_t shape = 0; shape < 4; shape++) {
 		const size_t n = shapes[shape][0], k = shapes[shape][1];
@@ -318,9 +327,12 @@ static void sources(void **state)
 						for (size_t j = 0; j < n; j++) {
 							for (size_t i = 0; i < k; i++) {
 								const float v = w.data[j * k + i];
-								const uint16_t half = kinds[kind].dtype == ATTEND_DTYPE_F16 ? attend_f32_f16(v) : attend_f32_bf16(v);
+								const uint16_t half =
+									kinds[kind].dtype == ATTEND_DTYPE_F16 ? attend_f32_f16(v) : attend_f32_bf16(v);
 								const double wide = (double)v;
-								const void *from = size == 2 ? (const void *)&half : size == 4 ? (const void *)&v : (const void *)&wide;
+								const void *from = size == 2   ? (const void *)&half
+								                   : size == 4 ? (const void *)&v
+								                               : (const void *)&wide;
 								memcpy(src + (in_out ? i * n + j : j * k + i) * size, from, size);
 							}
 						}
@@ -329,7 +341,8 @@ static void sources(void **state)
 						for (size_t n0 = 0, part; n0 < n; n0 += part) { /* in parts that fit no panel */
 							part = 1 + check_below(n);
 							if (part > n - n0) part = n - n0;
-							attend_pack(&got.packed, n0, part, src + n0 * stride_out * size, kinds[kind].dtype, stride_out, stride_in);
+							attend_pack(&got.packed, n0, part, src + n0 * stride_out * size, kinds[kind].dtype,
+							            stride_out, stride_in);
 						}
 						assert_memory_equal(got.memory.data, want.memory.data, want.memory.count * sizeof(float));
 						matrix_free(&got);
@@ -347,26 +360,25 @@ static void sources(void **state)
 static void empty(void **state)
 {
 	(void)state;
-	guarded x = guarded_random(64, 0, -1.0f, 1.0f), bias = guarded_random(40, 0, -1.0f, 1.0f), y = guarded_make(3 * 40, 0);
+	guarded x = guarded_random(64, 0, -1.0f, 1.0f), bias = guarded_random(40, 0, -1.0f, 1.0f),
+			y = guarded_make(3 * 40, 0);
 	FOR_LEVELS(level)
 	{
 		FOR_TYPES(type)
 		{
 			const attend_epilogue e = {.bias = bias.data};
-			matrix none = matrix_of(type, 40, 0, x.data), narrow = matrix_of(type, 0, 8, x.data), some = matrix_of(type, 4, 8, x.data);
+			matrix none = matrix_of(type, 40, 0, x.data), narrow = matrix_of(type, 0, 8, x.data),
+				   some = matrix_of(type, 4, 8, x.data);
 			forward(y.data, 40, x.data, 0, 3, &none, &e); /* k 0: the sum is 0 */
-			for (size_t i = 0; i < 3 * 40; i++)
-				assert_true(y.data[i] == bias.data[i % 40]);
+			for (size_t i = 0; i < 3 * 40; i++) assert_true(y.data[i] == bias.data[i % 40]);
 			forward(y.data, 0, x.data, 8, 3, &narrow, &e);
 			forward(y.data, 4, x.data, 8, 0, &some, &e);
-			for (size_t i = 0; i < 3 * 40; i++)
-				assert_true(y.data[i] == bias.data[i % 40]);
+			for (size_t i = 0; i < 3 * 40; i++) assert_true(y.data[i] == bias.data[i % 40]);
 			/* Inputs that are all zero. */
 			memset(y.data, 0xff, y.count * sizeof(float));
 			const float zeros[16] = {0};
 			forward(y.data, 4, zeros, 8, 2, &some, NULL);
-			for (size_t i = 0; i < 8; i++)
-				assert_true(y.data[i] == 0.0f);
+			for (size_t i = 0; i < 8; i++) assert_true(y.data[i] == 0.0f);
 			matrix_free(&none);
 			matrix_free(&narrow);
 			matrix_free(&some);
@@ -392,7 +404,8 @@ static void not_finite(void **state)
 		{
 			for (size_t b = 0; b < 3; b++) {
 				for (int in_w = 0; in_w < 2; in_w++) {
-					guarded x = guarded_random(M * K, 1, 0.5f, 1.0f), w = guarded_random(N * K, 2, 0.5f, 1.0f), y = guarded_make(M * N, 3);
+					guarded x = guarded_random(M * K, 1, 0.5f, 1.0f), w = guarded_random(N * K, 2, 0.5f, 1.0f),
+							y = guarded_make(M * N, 3);
 					const size_t row = check_below(M), column = check_below(N), at = check_below(K);
 					*(in_w ? &w.data[column * K + at] : &x.data[row * K + at]) = bad[b];
 					matrix packed = matrix_of(type, N, K, w.data);
@@ -433,22 +446,22 @@ static void *huge(size_t bytes)
 
 static void bench(int argc, char **argv)
 {
-	static const size_t shapes[][3] = {{1, 768, 768},    {1, 3072, 768},   {1, 768, 3072},   {4, 768, 768},    {8, 768, 768},
-	                                   {16, 768, 768},   {16, 3072, 768},  {16, 768, 3072},  {32, 768, 768},   {64, 768, 768},
-	                                   {128, 384, 384},  {128, 768, 768},  {128, 2304, 768}, {128, 3072, 768}, {128, 768, 3072},
-	                                   {512, 768, 768},  {512, 3072, 768}, {512, 768, 3072}, {1024, 768, 768}, {1, 50257, 768}};
+	static const size_t shapes[][3] = {{1, 768, 768},    {1, 3072, 768},   {1, 768, 3072},   {4, 768, 768},
+	                                   {8, 768, 768},    {16, 768, 768},   {16, 3072, 768},  {16, 768, 3072},
+	                                   {32, 768, 768},   {64, 768, 768},   {128, 384, 384},  {128, 768, 768},
+	                                   {128, 2304, 768}, {128, 3072, 768}, {128, 768, 3072}, {512, 768, 768},
+	                                   {512, 3072, 768}, {512, 768, 3072}, {1024, 768, 768}, {1, 50257, 768}};
 	attend_isa_level level = attend_cpu_isa();
 	if (argc > 2 && attend_isa_level_parse(&level, argv[2]) != ATTEND_OK) return;
 	attend_kernels_force(level);
 	if (argc > 3) attend_set_threads(atoi(argv[3]));
-	printf("level %s, %d threads; weights of 128 MB and more in turn for m <= 16\n", attend_isa_level_name(level), attend_threads());
+	printf("level %s, %d threads; weights of 128 MB and more in turn for m <= 16\n", attend_isa_level_name(level),
+	       attend_threads());
 	for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
 		const size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
 		float *x = huge(m * k * 4), *y = huge(m * n * 4), *source = huge(n * k * 4);
-		for (size_t i = 0; i < m * k; i++)
-			x[i] = check_uniform(-1.0f, 1.0f);
-		for (size_t i = 0; i < n * k; i++)
-			source[i] = check_uniform(-0.05f, 0.05f);
+		for (size_t i = 0; i < m * k; i++) x[i] = check_uniform(-1.0f, 1.0f);
+		for (size_t i = 0; i < n * k; i++) source[i] = check_uniform(-0.05f, 0.05f);
 		printf("%4zu x %5zu x %4zu", m, n, k);
 		FOR_TYPES(type)
 		{
@@ -465,7 +478,8 @@ static void bench(int argc, char **argv)
 				}
 			});
 			best /= (double)copies;
-			printf(" | %s %7.1f GF/s %5.1f GB/s", type_name[type], 2e-9 * (double)(m * n * k) / best, 1e-9 * (double)bytes / best);
+			printf(" | %s %7.1f GF/s %5.1f GB/s", type_name[type], 2e-9 * (double)(m * n * k) / best,
+			       1e-9 * (double)bytes / best);
 			free(memory);
 			free(scratch);
 		}
@@ -479,8 +493,9 @@ static void bench(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(against_double), cmocka_unit_test(int4_error), cmocka_unit_test(epilogues), cmocka_unit_test(one_answer),
-		cmocka_unit_test(sources),        cmocka_unit_test(empty),      cmocka_unit_test(not_finite),
+		cmocka_unit_test(against_double), cmocka_unit_test(int4_error), cmocka_unit_test(epilogues),
+		cmocka_unit_test(one_answer),     cmocka_unit_test(sources),    cmocka_unit_test(empty),
+		cmocka_unit_test(not_finite),
 	};
 	if (bench_asked(argc, argv)) {
 		bench(argc, argv);
