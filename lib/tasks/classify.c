@@ -37,9 +37,7 @@ static attend_status run_pooled(attend_pipeline *p, size_t head_index, const att
 		status = attend_pipeline_run(p, sequences + first, n, attend_head_stack(arch, head), NULL);
 		if (status == ATTEND_OK && by_ids)
 			for (size_t i = 0; i < n; i++) rows[i] = p->offsets[i] + pooled_row(head, arch, &sequences[first + i]);
-		if (status == ATTEND_OK) status = attend_pipeline_logits(p, n, head->outputs);
-		if (status == ATTEND_OK)
-			status = attend_session_head(p->session, head_index, by_ids ? rows : NULL, n, p->logits);
+		if (status == ATTEND_OK) status = attend_pipeline_head(p, head_index, by_ids ? rows : NULL, n);
 		for (size_t i = 0; i < n && status == ATTEND_OK; i++)
 			status = take(payload, first + i, p->logits + i * head->outputs, head->outputs);
 	}

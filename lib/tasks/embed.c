@@ -6,6 +6,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buffer.h"
+#include "lib/tasks/finite.h"
 #include "lib/tasks/modules.h"
 #include "lib/tasks/pipeline.h"
 #include "tokenizer/unicode.h"
@@ -230,7 +231,7 @@ static attend_status run_all(float *out, attend_pipeline *p, const embed_plan *p
 	}
 	free(room);
 	free(sequences);
-	return status;
+	return status == ATTEND_OK ? attend_check_finite(out, encoded->count * plan->width, p->model) : status;
 }
 
 attend_status attend_embed_width(size_t *out, const attend_pipeline *pipeline, const attend_embed_options *options)

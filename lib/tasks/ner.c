@@ -229,8 +229,7 @@ static attend_status add_window(entity_list *list, const ner_job *job, const att
 	const attend_arch *arch = &job->pipeline->model->checkpoint->network.arch;
 	ATTEND_TRY(
 		attend_pipeline_run(job->pipeline, &sequence, 1, attend_head_stack(arch, &arch->heads[job->head]), NULL));
-	ATTEND_TRY(attend_pipeline_logits(job->pipeline, e->count, job->labels));
-	ATTEND_TRY(attend_session_head(job->pipeline->session, job->head, NULL, e->count, job->pipeline->logits));
+	ATTEND_TRY(attend_pipeline_head(job->pipeline, job->head, NULL, e->count));
 	piece *pieces = attend_alloc_array(e->count, sizeof *pieces);
 	if (pieces == NULL) return attend_fail_memory(e->count * sizeof *pieces, "tokens");
 	attend_status status = ATTEND_OK;

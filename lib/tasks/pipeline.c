@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
+#include "lib/tasks/finite.h"
 
 enum { GROUP_TOKENS = 2048, GROUP_SEQUENCES = 256 };
 
@@ -62,8 +63,7 @@ static attend_status check_ids(const attend_encoding *encoding, const attend_mod
 static attend_status encode_one(attend_encoding *out, const attend_tokenizer *tokenizer, const attend_text *text,
                                 const attend_encode_options *options)
 {
-	if (text->pair == NULL || text->pair_size == 0) /* as the reference: an empty pair is none */
-		return attend_tokenizer_encode(out, tokenizer, text->text, text->size, options);
+	if (text->pair == NULL) return attend_tokenizer_encode(out, tokenizer, text->text, text->size, options);
 	return attend_tokenizer_encode_pair(out, tokenizer, text->text, text->size, text->pair, text->pair_size, options);
 }
 
@@ -112,12 +112,18 @@ attend_status attend_pipeline_encode(attend_encoded *out, const attend_model *mo
 {
 	attend_encoded encoded = {.items = calloc(count + 1, sizeof *encoded.items),
 	                          .truncated = calloc(count + 1, sizeof(size_t))};
-	attend_status status = encoded.items == NULL || encoded.truncated == NULL
+	attend_text *copies = attend_alloc_array(count, sizeof *copies);
+	attend_status status = encoded.items == NULL || encoded.truncated == NULL || copies == NULL
 	                           ? attend_fail_memory(count * sizeof *encoded.items, "encodings")
 	                           : ATTEND_OK;
-	if (status == ATTEND_OK && count != 0) status = encode_all(&encoded, model, texts, count, cut, limit, fields);
+	for (size_t i = 0; i < count && status == ATTEND_OK; i++) {
+		copies[i] = texts[i];
+		if (texts[i].pair_size == 0) copies[i].pair = NULL; /* as in the reference, an empty pair is none */
+	}
+	if (status == ATTEND_OK && count != 0) status = encode_all(&encoded, model, copies, count, cut, limit, fields);
 	if (status == ATTEND_OK) *out = encoded;
 	else attend_encoded_free(&encoded);
+	free(copies);
 	return status;
 }
 
@@ -252,5 +258,6 @@ attend_status attend_pipeline_logits(attend_pipeline *p, size_t rows, size_t wid
 attend_status attend_pipeline_head(attend_pipeline *p, size_t head, const size_t *rows, size_t count)
 {
 	ATTEND_TRY(attend_pipeline_logits(p, count, p->model->checkpoint->network.arch.heads[head].outputs));
-	return attend_session_head(p->session, head, rows, count, p->logits);
+	ATTEND_TRY(attend_session_head(p->session, head, rows, count, p->logits));
+	return attend_check_finite(p->logits, count * p->model->checkpoint->network.arch.heads[head].outputs, p->model);
 }

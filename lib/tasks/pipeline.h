@@ -86,7 +86,8 @@ attend_status attend_pipeline_prefill(attend_pipeline *pipeline, const attend_se
 /* Room for [rows, width] floats in pipeline->logits. */
 attend_status attend_pipeline_logits(attend_pipeline *pipeline, size_t rows, size_t width);
 
-/* Run `head` on the last run: rows as in attend_session_head. The result is pipeline->logits [*rows_out, outputs]. */
+/* Run `head` on the last run: rows (or NULL) as in attend_session_head, `count` of them. The result is pipeline->logits
+ * [count, outputs]. FORMAT: a result that is no number, see finite.h. */
 attend_status attend_pipeline_head(attend_pipeline *pipeline, size_t head, const size_t *rows, size_t count);
 
 #endif

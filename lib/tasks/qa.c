@@ -133,8 +133,7 @@ static attend_status run_window(answer_list *list, qa_job *job, const attend_enc
 	const attend_sequence sequence = {w->ids, w->type_ids, w->count};
 	ATTEND_TRY(
 		attend_pipeline_run(job->pipeline, &sequence, 1, attend_head_stack(arch, &arch->heads[job->head]), NULL));
-	ATTEND_TRY(attend_pipeline_logits(job->pipeline, w->count, 2));
-	ATTEND_TRY(attend_session_head(job->pipeline->session, job->head, NULL, w->count, job->pipeline->logits));
+	ATTEND_TRY(attend_pipeline_head(job->pipeline, job->head, NULL, w->count));
 	float *p = attend_alloc_array(2 * w->count, sizeof *p);
 	uint8_t *desired = attend_alloc_array(w->count, 1);
 	candidate *best = attend_alloc_array(job->before, sizeof *best);

@@ -105,10 +105,12 @@ attend_status attend_model_need_tokenizer(const attend_tokenizer **out, const at
 	return *out != NULL ? ATTEND_OK : model->tokenizer_status;
 }
 
-/* Index of a head whose tensors were all in the file; -1: none. */
+/* Index of a head whose tensors were all in the file; -1: none. An LM head on a stack that sees the future is none: it would
+ * predict what it reads (BERT's MLM tensors serve both heads). */
 static int find_head(const attend_model *model, attend_head_kind kind)
 {
 	const attend_network *network = &model->checkpoint->network;
+	if (kind == ATTEND_HEAD_LM && (network->arch.has_encoder || !network->arch.decoder.causal)) return -1;
 	const int head = attend_network_find_head(network, kind);
 	return head >= 0 && network->heads[head].present ? head : -1;
 }
@@ -132,7 +134,7 @@ attend_status attend_model_need_head(size_t *out, const attend_model *model, att
 	char present[256] = "";
 	size_t used = 0;
 	for (size_t i = 0; i < network->arch.head_count; i++) {
-		if (!network->heads[i].present) continue;
+		if (find_head(model, network->arch.heads[i].kind) < 0) continue;
 		const int n = snprintf(present + used, sizeof present - used, "%s%s", used == 0 ? "" : ", ",
 		                       attend_head_kind_name(network->arch.heads[i].kind));
 		if (n > 0 && (size_t)n < sizeof present - used) used += (size_t)n;

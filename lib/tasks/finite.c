@@ -1,0 +1,40 @@
+/* finite.c: looks for NaN and infinities. Weights are looked at only when a result is broken: a pass over the whole file would
+ * cost more than loading it. */
+#include "lib/tasks/finite.h"
+
+#include <math.h>
+
+enum { BLOCK = 1024 };
+
+static bool broken(float value)
+{
+	return isnan(value) || (isinf(value) && value > 0);
+}
+
+/* FORMAT when the tensor holds a value that is not finite. */
+static attend_status check_tensor(const attend_param *param, const attend_model *model)
+{
+	float block[BLOCK];
+	const size_t width = attend_dtype_bits(param->stored.dtype) / 8;
+	for (size_t first = 0; first < param->count; first += BLOCK) {
+		const size_t n = param->count - first < BLOCK ? param->count - first : BLOCK;
+		attend_to_f32(block, (const char *)param->stored.data + first * width, param->stored.dtype, n);
+		for (size_t i = 0; i < n; i++)
+			if (!isfinite(block[i]))
+				return attend_fail(ATTEND_ERR_FORMAT, "%s: tensor '%s': element %zu is %s", model->path, param->name,
+				                   first + i, isnan(block[i]) ? "NaN" : "infinite");
+	}
+	return ATTEND_OK;
+}
+
+attend_status attend_check_finite(const float *values, size_t count, const attend_model *model)
+{
+	size_t i = 0;
+	while (i < count && !broken(values[i])) i++;
+	if (i == count) return ATTEND_OK;
+	const attend_network *network = &model->checkpoint->network;
+	for (size_t p = 0; p < network->param_count; p++)
+		if (network->params[p].stored.data != NULL) ATTEND_TRY(check_tensor(&network->params[p], model));
+	return attend_fail(ATTEND_ERR_FORMAT, "%s: the numbers overflow on the way, though every weight is finite",
+	                   model->path);
+}
