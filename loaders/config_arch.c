@@ -59,7 +59,8 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 	s->embedding_scale = flag_of(v, ATTEND_KEY_SCALE_EMBEDDING) ? (float)sqrt((double)s->hidden) : 1.0f;
 
 	s->norm_eps = (float)v->number[ATTEND_KEY_NORM_EPS];
-	s->causal = stack == 1 || flag_of(v, ATTEND_KEY_CAUSAL);
+	s->causal = (stack == 1 && !model->sees_ahead) || flag_of(v, ATTEND_KEY_CAUSAL);
+	s->memory = (size_t)v->number[ATTEND_KEY_MEMORY];
 	s->cross_attention = cross;
 	s->score_scale = flag_of(v, ATTEND_KEY_SCALE_SCORES) ? (float)(1.0 / sqrt((double)s->head_dim)) : 1.0f;
 	s->relative_buckets = size_of(v, ATTEND_KEY_BUCKETS);
@@ -172,7 +173,8 @@ static void choose_stacks(attend_config *config, const attend_family_class *clas
 	const attend_key_values *v = &config->values[0];
 	switch (config->family->shape) {
 	case ATTEND_SHAPE_COLUMN:
-		arch->has_decoder = flag_of(v, ATTEND_KEY_IS_DECODER);
+		arch->has_decoder =
+			flag_of(v, ATTEND_KEY_IS_DECODER) || (class != NULL && class->shape == ATTEND_SHAPE_DECODER);
 		arch->has_encoder = !arch->has_decoder;
 		break;
 	case ATTEND_SHAPE_DECODER: arch->has_decoder = true; break;

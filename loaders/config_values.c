@@ -15,6 +15,7 @@ static const attend_family_key common[] = {
 	{.key = ATTEND_KEY_INNER_LAYERS, .value = 1},
 	{.key = ATTEND_KEY_LABELS, .names = "num_labels", .value = 2},
 	{.key = ATTEND_KEY_CLAMP_LEN, .value = -1},
+	{.key = ATTEND_KEY_MEMORY, .value = 0},
 	{.key = ATTEND_KEY_SCALE_SCORES, .value = 1},
 	{.key = ATTEND_KEY_DROPOUT_QA, .otherwise = ATTEND_KEY_DROPOUT_HEAD, .times = 1},
 	{.key = ATTEND_KEY_DROPOUT_CHOICE, .otherwise = ATTEND_KEY_DROPOUT_HEAD, .times = 1},
@@ -144,7 +145,8 @@ static void int_range(attend_key key, int64_t *min, int64_t *max)
 	case ATTEND_KEY_INNER_LAYERS: *max = ATTEND_MAX_LAYERS; break;
 	case ATTEND_KEY_BUCKETS: *min = 2, *max = ATTEND_MAX_WIDTH; break;
 	case ATTEND_KEY_LABELS: *min = 0, *max = ATTEND_MAX_LABELS; break;
-	case ATTEND_KEY_TYPES: *min = 0; break;
+	case ATTEND_KEY_TYPES:
+	case ATTEND_KEY_MEMORY: *min = 0; break;
 	case ATTEND_KEY_CLAMP_LEN: *min = -1; break;
 	default: break;
 	}

@@ -33,6 +33,7 @@ typedef enum attend_key {
 	ATTEND_KEY_MAX_DISTANCE,
 	ATTEND_KEY_LABELS, /* num_labels, where there is no id2label */
 	ATTEND_KEY_CLAMP_LEN,
+	ATTEND_KEY_MEMORY,
 	ATTEND_KEY_WINDOW,
 	ATTEND_KEY_FULL_EVERY, /* ModernBERT: layer i is full when i % n == 0 */
 	/* numbers */
@@ -184,6 +185,7 @@ typedef struct attend_family {
 	attend_layer_rule layers;
 	attend_shift_rule shift;
 	bool projects_always; /* ALBERT: the projection from E to D is there even where E is D */
+	bool sees_ahead;      /* XLNet: a decoder is causal only where ATTEND_KEY_CAUSAL says so */
 	bool pad_is_one;      /* MPNet: positions count from 1 whatever pad_token_id says */
 	attend_stack_arch
 		stack; /* the flags that are the same for all members; sizes are filled in. Decoders get causal and

@@ -14,6 +14,7 @@ static const attend_family_key keys[] = {
 	KEY(HEAD_DIM, "d_head", 0),
 	KEY(INTERMEDIATE, "d_inner", 4096),
 	KEY(CLAMP_LEN, "clamp_len", -1),
+	KEY(MEMORY, "mem_len", 0),
 	KEY(NORM_EPS, "layer_norm_eps", 1e-12),
 	KEY(INIT_RANGE, "initializer_range", 0.02),
 	KEY(ACTIVATION, "ff_activation", ATTEND_ACT_GELU),
@@ -82,7 +83,7 @@ static const attend_family_head heads[] = {
 
 static const attend_family_class classes[] = {
 	CLASS("XLNetModel", BASE),
-	CLASS("XLNetLMHeadModel", LM),
+	{"XLNetLMHeadModel", ATTEND_HEAD_LM, ATTEND_SHAPE_DECODER}, /* generates, with memory */
 	CLASS("XLNetForSequenceClassification", SEQUENCE),
 	CLASS("XLNetForTokenClassification", TOKEN),
 	CLASS("XLNetForQuestionAnsweringSimple", QA),
@@ -94,6 +95,7 @@ const attend_family attend_family_xlnet = {
 	.model_type = "xlnet",
 	.base_prefix = "transformer.",
 	.shape = ATTEND_SHAPE_COLUMN,
+	.sees_ahead = true,
 	.stack = {.positions = ATTEND_POSITION_NONE,
               .norm = ATTEND_NORM_LAYER,
               .norm_place = ATTEND_NORM_POST,

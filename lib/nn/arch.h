@@ -79,6 +79,7 @@ typedef struct attend_stack_arch {
 	attend_relative_kind relative;
 	size_t relative_buckets, relative_max_distance;
 	bool relative_bidirectional;
+	size_t memory;     /* XLNet's mem_len: cached tokens that a decoder sees; 0: all */
 	int64_t clamp_len; /* XLNet: > 0 clamps distances */
 	attend_activation activation;
 	bool gated;                     /* down(act(gate x) * (up x)) */

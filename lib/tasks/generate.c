@@ -15,6 +15,7 @@
 #include "lib/core/rng.h"
 #include "lib/tasks/beam.h"
 #include "lib/tasks/logits.h"
+#include "lib/tasks/permuted.h"
 
 enum { GROUP = 32 };
 
@@ -33,6 +34,7 @@ typedef struct run {
 	const attend_generation *g;
 	const attend_stack_arch *decoder;
 	bool encodes;
+	bool permutes;             /* XLNet: permuted.h */
 	size_t head, vocab, forks; /* forks: sequences per prompt that share its
                                 cache: beams, or returned sequences */
 	int32_t start;             /* encoder-decoder: the first decoder id */
@@ -42,6 +44,8 @@ typedef struct run {
 	size_t *offsets, *sources, *picked; /* [rows + 1] each */
 	int *slots;                         /* [rows] */
 	int32_t *tokens;                    /* ids of one call: the longest of all groups */
+	int32_t *previous;                  /* [rows] the token before: read again by permuted.h */
+	attend_permuted permuted;
 	attend_beam_candidate *candidates;
 	bool *hits;
 	double deadline;
@@ -116,6 +120,8 @@ static void free_run(run *r)
 	free(r->picked);
 	free(r->slots);
 	free(r->tokens);
+	free(r->previous);
+	attend_permuted_free(&r->permuted);
 	free(r->candidates);
 	free(r->noise);
 	free(r->hits);
@@ -150,6 +156,15 @@ static attend_status plan(run *r)
 	                                  .cache_slots = rows,
 	                                  .cache_length = cache,
 	                                  .memory_tokens = most_tokens};
+	if (r->permutes) {
+		if (most_tokens < 2 * rows) most_tokens = 2 * rows;
+		if (longest < 2) longest = 2;
+		ATTEND_TRY(attend_permuted_init(&r->permuted, job->network, rows, most_tokens, longest, cache));
+		options.max_tokens = most_tokens + rows;
+		options.max_length = longest + 1;
+		options.cache_length = cache + 1;
+		options.query_stream = true;
+	}
 	ATTEND_TRY(attend_session_new(&r->session, job->network, &options));
 	const size_t candidates = attend_beams_candidates((size_t)r->g->num_beams, r->g->eos_token_id.count);
 	r->logits = attend_alloc_array(rows, r->vocab * sizeof(float));
@@ -160,11 +175,12 @@ static attend_status plan(run *r)
 	r->picked = attend_alloc_array(rows + 1, sizeof *r->picked);
 	r->slots = attend_alloc_array(rows, sizeof *r->slots);
 	r->tokens = attend_alloc_array(most_tokens, sizeof *r->tokens);
+	r->previous = attend_alloc_array(rows, sizeof *r->previous);
 	r->candidates = attend_alloc_array(candidates, sizeof *r->candidates);
 	r->noise = attend_alloc_array(r->vocab, sizeof(float));
 	r->hits = attend_alloc_array(candidates, sizeof *r->hits);
 	if (!r->logits || !r->scores || !r->scratch || !r->offsets || !r->sources || !r->picked || !r->slots ||
-	    !r->tokens || !r->candidates || !r->noise || !r->hits)
+	    !r->tokens || !r->previous || !r->candidates || !r->noise || !r->hits)
 		return attend_fail_memory(rows * r->vocab * sizeof(float), "generation");
 	return ATTEND_OK;
 }
@@ -173,8 +189,16 @@ static attend_status plan(run *r)
  * that was just decoded. */
 static attend_status last_logits(run *r, size_t count)
 {
-	for (size_t i = 0; i < count; i++) r->picked[i] = r->offsets[i + 1] - 1;
+	for (size_t i = 0; i < count; i++) r->picked[i] = r->permutes ? i : r->offsets[i + 1] - 1;
 	return attend_session_head(r->session, r->head, r->picked, count, r->logits);
+}
+
+static attend_status decode(run *r, const attend_batch *batch)
+{
+	const float *hidden = NULL;
+	if (!r->permutes) return attend_session_decode(r->session, batch, r->slots, &hidden);
+	return attend_permuted_decode(&r->permuted, r->session, batch->ids, batch->offsets, batch->sequences, r->slots,
+	                              &hidden);
 }
 
 /* Read `count` prompts from `first` on; slots[i] then caches prompt i and
@@ -201,17 +225,21 @@ static attend_status read_prompts(run *r, size_t first, size_t count)
 	} else {
 		ATTEND_TRY(attend_session_slots_open(r->session, count, NULL, r->slots));
 	}
-	ATTEND_TRY(attend_session_decode(r->session, &batch, r->slots, &hidden));
+	ATTEND_TRY(decode(r, &batch));
 	return last_logits(r, count);
 }
 
 /* One more token for each of `count` slots (r->slots, r->tokens). */
 static attend_status step(run *r, size_t count)
 {
-	const float *hidden = NULL;
-	for (size_t i = 0; i <= count; i++) r->offsets[i] = i;
+	const size_t each = r->permutes ? 2 : 1;
+	for (size_t i = 0; i <= count; i++) r->offsets[i] = each * i;
+	for (size_t i = count; r->permutes && i > 0; i--) {
+		r->tokens[2 * i - 1] = r->tokens[i - 1];
+		r->tokens[2 * i - 2] = r->previous[i - 1];
+	}
 	const attend_batch batch = {.sequences = count, .offsets = r->offsets, .ids = r->tokens};
-	ATTEND_TRY(attend_session_decode(r->session, &batch, r->slots, &hidden));
+	ATTEND_TRY(decode(r, &batch));
 	return last_logits(r, count);
 }
 
@@ -338,6 +366,7 @@ static attend_status run_plain(run *r, size_t first, size_t count, row *rows, at
 				at->slot = -1;
 			} else if (!at->done) {
 				r->slots[batch] = at->slot;
+				r->previous[batch] = at->length > 1 ? at->ids[at->length - 2] : 0;
 				r->tokens[batch++] = at->ids[at->length - 1];
 			}
 		}
@@ -386,7 +415,7 @@ static size_t collect(run *r, search *s, size_t prompt_index, const float *logit
 		const attend_beam *beam = &s->beams.running[b];
 		attend_log_softmax_forward(r->scores, logits + (one_row ? 0 : b) * r->vocab, 1, r->vocab);
 		const attend_logits_context context =
-		    context_of(r, prompt_index, beam->ids, beam->length, s->beams.prompt_length, s->limit);
+			context_of(r, prompt_index, beam->ids, beam->length, s->beams.prompt_length, s->limit);
 		attend_logits_process(r->scores, r->vocab, &context, r->scratch);
 		if (r->g->do_sample) attend_logits_warp(r->scores, r->vocab, &context, r->scratch);
 		if (r->g->renormalize_logits) attend_log_softmax_forward(r->scores, r->scores, 1, r->vocab);
@@ -464,6 +493,7 @@ static attend_status run_beams(run *r, size_t first, size_t count, search *searc
 			for (size_t b = 0; searches[p].active && b < beams; b++) {
 				const attend_beam *beam = &searches[p].beams.running[b];
 				r->slots[batch] = searches[p].slots[b];
+				r->previous[batch] = beam->length > 1 ? beam->ids[beam->length - 2] : 0;
 				r->tokens[batch++] = beam->ids[beam->length - 1];
 			}
 		}
@@ -523,6 +553,7 @@ static attend_status find_start(run *r)
 	r->vocab = arch->heads[head].outputs;
 	r->decoder = &arch->decoder;
 	r->encodes = arch->has_encoder;
+	r->permutes = arch->decoder.relative == ATTEND_RELATIVE_XLNET;
 	const attend_generation *g = r->g;
 	const int64_t start = g->decoder_start_token_id >= 0 ? g->decoder_start_token_id
 	                      : arch->decoder_start_id >= 0  ? arch->decoder_start_id
