@@ -47,12 +47,15 @@ attend_need()
 		exit 1
 	fi
 	echo "Installing:$missing" >&2
+	log=$(mktemp)
 	# shellcheck disable=SC2086 # lists of words
-	{ $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
-		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $missing; } >&2 || {
+	if ! { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update &&
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install $missing; } >"$log" 2>&1; then
+		tail -n 20 "$log" >&2
 		echo "Could not install:$missing" >&2
 		exit 1
-	}
+	fi
+	rm -f "$log"
 }
 
 attend_jobs()
