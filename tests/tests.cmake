@@ -101,6 +101,11 @@ if(TARGET attend_cli AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE AND NOT CMA
 	add_test(NAME install COMMAND sh tests/install/run.sh "${CMAKE_CURRENT_BINARY_DIR}"
 		WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
 	set_tests_properties(install PROPERTIES LABELS "full;install" TIMEOUT 300 ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+	if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/README.md")
+		add_test(NAME readme COMMAND sh tests/install/readme.sh "${CMAKE_CURRENT_BINARY_DIR}"
+			WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+		set_tests_properties(readme PROPERTIES LABELS "full;install" ENVIRONMENT "CC=${CMAKE_C_COMPILER}")
+	endif()
 endif()
 
 # ---- Valgrind: the unit tests and the fault sweeps again, in its emulation -------------------------------------------------

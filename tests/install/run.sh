@@ -10,12 +10,12 @@ cmake --install "$build" --prefix "$work/first" >"$work/log" || { cat "$work/log
 mv "$work/first" "$work/stage"
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:[A-Z]*=//p' "$build/CMakeCache.txt")
 
-same() # WHAT COMMAND...: it prints the version
+same() # WHAT COMMAND...: it prints the version and the word that the bundled model fills in
 {
 	what=$1
 	shift
-	printed=$("$@") || { echo "$what: exit status $?"; exit 1; }
-	[ "$printed" = "$version" ] || { echo "$what: printed '$printed', expected '$version'"; exit 1; }
+	printed=$("$@" "$work/stage/share/attend/bert-mini") || { echo "$what: exit status $?"; exit 1; }
+	[ "$printed" = "$version time" ] || { echo "$what: printed '$printed', expected '$version time'"; exit 1; }
 }
 
 cmake -S "$here" -B "$work/package" -DCMAKE_PREFIX_PATH="$work/stage" >"$work/log" 2>&1 &&
@@ -35,6 +35,7 @@ for file in share/man/man1/attend.1 share/bash-completion/completions/attend sha
 	share/attend/seq2seq-mini/model.safetensors; do
 	[ -s "$work/stage/$file" ] || { echo "not installed: $file"; exit 1; }
 done
-"$work/stage/bin/attend" --version | grep -q "$version" || { echo "the installed command does not tell its version"; exit 1; }
+[ "$("$work/stage/bin/attend" fill-mask --top-k 1 "Once upon a [MASK] there was a little boy.")" != "" ] ||
+	{ echo "the installed command does not find its models"; exit 1; }
 readelf -d "$work"/stage/lib*/libattend.so "$work"/stage/lib*/*/libattend.so 2>/dev/null | grep -q 'SONAME.*libattend\.so\.' ||
 	{ echo "the shared library has no SONAME"; exit 1; }
