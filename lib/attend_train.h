@@ -1,6 +1,18 @@
-/* attend_train.h: fine-tuning.
+/* attend_train.h: fine-tuning: a labelled file in, a HuggingFace folder with a better model out.
  *
- * The rules of attend.h hold here too. */
+ *     attend_recipe *recipe;
+ *     attend_trainer *trainer;
+ *     attend_recipe_new(&recipe);
+ *     attend_recipe_set(recipe, "model_name_or_path", "bert-mini");
+ *     attend_recipe_set(recipe, "train_file", "reviews.tsv");
+ *     attend_recipe_set(recipe, "output_dir", "out");
+ *     if (attend_trainer_new(&trainer, recipe, NULL) != ATTEND_OK || attend_trainer_run(trainer) != ATTEND_OK)
+ *         puts(attend_error());
+ *     attend_trainer_free(trainer);
+ *     attend_recipe_free(recipe);
+ *
+ * The rules of attend.h hold here too. A run repeats bit for bit with the same recipe and data, at any number of threads, and
+ * also when it was stopped and resumed. */
 #ifndef ATTEND_TRAIN_H
 #define ATTEND_TRAIN_H
 
@@ -10,10 +22,93 @@
 extern "C" {
 #endif
 
-/* For tests against other trainers: run exactly the batches of a safetensors file (step.N.INPUT, or step.N.micro.M.INPUT) under
- * the recipe in a JSON file's `run` (optimizer, scheduler, grouping, accumulation, clipping, label smoothing, unfreezing), dropout
- * off. Writes out_dir: the checkpoint in f32, and trace.json with the parameter groups, and each step's loss, learning rates and
- * gradient norm. DATA, FORMAT name the place; ARG: a recipe that cannot run. */
+/* ==== Recipes =========================================================================================================== */
+
+/* Everything that decides a run, by HF Trainer's names and with its defaults. */
+typedef struct attend_recipe attend_recipe;
+
+ATTEND_API attend_status attend_recipe_new(attend_recipe **out);
+ATTEND_API void attend_recipe_free(attend_recipe *recipe);
+
+/* Set one value by name ("learning_rate"; '-' counts as '_') from JSON text; a bare word will do where a string is meant.
+ * NOTFOUND: no such name; ARG: a value of the wrong kind or out of range. A failure changes nothing. */
+ATTEND_API attend_status attend_recipe_set(attend_recipe *recipe, const char *name, const char *value);
+/* All members of a JSON file. FORMAT, NOTFOUND name the place. */
+ATTEND_API attend_status attend_recipe_load(attend_recipe *recipe, const char *path);
+/* The recipe as JSON (malloc'ed, the caller frees it). */
+ATTEND_API attend_status attend_recipe_dump(char **out, const attend_recipe *recipe);
+/* The i-th name, NULL past the end. Static. */
+ATTEND_API const char *attend_recipe_name(size_t i);
+
+/* ==== Training ========================================================================================================== */
+
+typedef struct attend_trainer attend_trainer;
+
+/* What a run is going to be. Texts are borrowed from the trainer. */
+typedef struct attend_train_plan {
+	size_t train_examples, validation_examples;
+	size_t skipped;            /* bad rows left out */
+	const char *first_problem; /* of them, or NULL */
+	const char *columns;       /* what was taken for what */
+	size_t label_count;
+	const char *const *labels;
+	const size_t *label_examples; /* [label_count] of the training set; NULL: regression */
+	size_t shortest, median, longest; /* tokens of an example */
+	size_t too_long;              /* examples that were cut */
+	size_t steps, steps_per_epoch;
+	size_t first_step; /* > 0: resumed */
+	size_t parameters, trainable_parameters;
+	size_t memory_bytes; /* weights, gradients, optimiser, activations */
+	const char *new_tensors; /* freshly made tensors, or NULL: "classifier.weight, classifier.bias" */
+} attend_train_plan;
+
+typedef struct attend_train_metrics {
+	double loss, accuracy, f1_macro, f1_micro, matthews; /* NaN where they do not apply */
+	double pearson, spearman, mse, mae;
+	size_t examples;
+} attend_train_metrics;
+
+/* Told after every update. */
+typedef struct attend_train_progress {
+	size_t step, steps;
+	double epoch;
+	double loss;          /* of this step */
+	double grad_norm, learning_rate;
+	double seconds;       /* since the run began or was resumed */
+	size_t tokens;        /* since then */
+} attend_train_progress;
+
+/* Any may be NULL. `log`: every logging_steps; `evaluated`: after an evaluation; `saved`: a folder is complete on disk. */
+typedef struct attend_train_hooks {
+	void (*step)(void *payload, const attend_train_progress *progress);
+	void (*evaluated)(void *payload, const attend_train_progress *progress, const attend_train_metrics *metrics);
+	void (*saved)(void *payload, const char *dir);
+	void *payload;
+} attend_train_hooks;
+
+/* Load model and data, check all of it, plan memory. Nothing is written yet. NOTFOUND, FORMAT, DATA, ARG name the place. The
+ * recipe is copied. */
+ATTEND_API attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks);
+ATTEND_API void attend_trainer_free(attend_trainer *trainer);
+ATTEND_API const attend_train_plan *attend_trainer_plan(const attend_trainer *trainer);
+
+/* Train to the end and write output_dir. CANCELLED: attend_trainer_stop was called; the state was saved, `resume` goes on. IO:
+ * disk full or not writable: the last complete checkpoint is untouched. DATA: the loss is not finite. */
+ATTEND_API attend_status attend_trainer_run(attend_trainer *trainer);
+
+/* Ask a running trainer to save and stop after the present step. Async-signal-safe. */
+ATTEND_API void attend_trainer_stop(attend_trainer *trainer);
+
+/* One update, for programs that loop themselves; *done when the last one is behind. */
+ATTEND_API attend_status attend_trainer_step(attend_trainer *trainer, attend_train_progress *progress, bool *done);
+ATTEND_API attend_status attend_trainer_evaluate(attend_trainer *trainer, attend_train_metrics *out);
+/* Write the model as it is: a plain HuggingFace folder. */
+ATTEND_API attend_status attend_trainer_save(attend_trainer *trainer, const char *dir);
+
+/* For tests against other trainers: run exactly the batches of a safetensors file (step.N.INPUT, or step.N.micro.M.INPUT)
+ * under the recipe in a JSON file's `run` (optimizer, scheduler, grouping, accumulation, clipping, label smoothing,
+ * unfreezing), dropout off. Writes out_dir: the checkpoint in f32, and trace.json with the parameter groups, and each step's
+ * loss, learning rates and gradient norm. DATA, FORMAT name the place; ARG: a recipe that cannot run. */
 ATTEND_API attend_status attend_train_trace(const char *model, const char *batches, const char *recipe,
                                             const char *out_dir);
 
