@@ -18,6 +18,7 @@
 	X(inspect) \
 	X(tokenize) \
 	X(detokenize) \
+	X(finetune) \
 	X(train_trace) \
 	X(bench) \
 	X(completion)

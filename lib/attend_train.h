@@ -52,13 +52,13 @@ typedef struct attend_train_plan {
 	const char *columns;       /* what was taken for what */
 	size_t label_count;
 	const char *const *labels;
-	const size_t *label_examples; /* [label_count] of the training set; NULL: regression */
+	const size_t *label_examples;     /* [label_count] of the training set; NULL: regression */
 	size_t shortest, median, longest; /* tokens of an example */
-	size_t too_long;              /* examples that were cut */
+	size_t too_long;                  /* examples that were cut */
 	size_t steps, steps_per_epoch;
 	size_t first_step; /* > 0: resumed */
 	size_t parameters, trainable_parameters;
-	size_t memory_bytes; /* weights, gradients, optimiser, activations */
+	size_t memory_bytes;     /* weights, gradients, optimiser, activations */
 	const char *new_tensors; /* freshly made tensors, or NULL: "classifier.weight, classifier.bias" */
 } attend_train_plan;
 
@@ -72,10 +72,10 @@ typedef struct attend_train_metrics {
 typedef struct attend_train_progress {
 	size_t step, steps;
 	double epoch;
-	double loss;          /* of this step */
+	double loss; /* of this step */
 	double grad_norm, learning_rate;
-	double seconds;       /* since the run began or was resumed */
-	size_t tokens;        /* since then */
+	double seconds; /* since the run began or was resumed */
+	size_t tokens;  /* since then */
 } attend_train_progress;
 
 /* Any may be NULL. `log`: every logging_steps; `evaluated`: after an evaluation; `saved`: a folder is complete on disk. */
@@ -88,7 +88,8 @@ typedef struct attend_train_hooks {
 
 /* Load model and data, check all of it, plan memory. Nothing is written yet. NOTFOUND, FORMAT, DATA, ARG name the place. The
  * recipe is copied. */
-ATTEND_API attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks);
+ATTEND_API attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *recipe,
+                                            const attend_train_hooks *hooks);
 ATTEND_API void attend_trainer_free(attend_trainer *trainer);
 ATTEND_API const attend_train_plan *attend_trainer_plan(const attend_trainer *trainer);
 

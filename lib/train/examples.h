@@ -7,7 +7,7 @@
 
 typedef struct attend_examples {
 	size_t count;
-	size_t *starts;  /* [count + 1] into ids and types */
+	size_t *starts; /* [count + 1] into ids and types */
 	int32_t *ids, *types;
 	size_t too_long; /* examples that were cut */
 	size_t longest;  /* tokens */
@@ -15,8 +15,8 @@ typedef struct attend_examples {
 
 /* Tokenise every example (special tokens included). An example of more than `limit` tokens: cut < 0: DATA names the line; 0: cut
  * on the right; 1: on the left. Ids at or above `vocab` are FORMAT. */
-attend_status attend_examples_encode(attend_examples *out, const attend_dataset *dataset, const attend_tokenizer *tokenizer,
-                                     size_t limit, int cut, size_t vocab);
+attend_status attend_examples_encode(attend_examples *out, const attend_dataset *dataset,
+                                     const attend_tokenizer *tokenizer, size_t limit, int cut, size_t vocab);
 void attend_examples_free(attend_examples *examples);
 
 /* Tokens of example i. */
@@ -32,7 +32,7 @@ typedef struct attend_batching {
 
 /* The order of one epoch: a pure function of (seed, epoch). order [n]: example indices (of `members` [n]); ends [n]: ends[b] is
  * where batch b ends in `order`. Returns the number of batches. */
-size_t attend_batches_plan(size_t *order, size_t *ends, const attend_examples *examples, const size_t *members, size_t n,
-                           const attend_batching *batching, uint64_t epoch);
+size_t attend_batches_plan(size_t *order, size_t *ends, const attend_examples *examples, const size_t *members,
+                           size_t n, const attend_batching *batching, uint64_t epoch);
 
 #endif

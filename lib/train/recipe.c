@@ -16,70 +16,82 @@ typedef struct entry {
 } entry;
 
 #define AT(field) offsetof(attend_recipe, field)
-#define FLAG_ENTRY(field, preset) {#field, FLAG, AT(field), 0, 1, preset, NULL, NULL}
-#define WHOLE_ENTRY(field, min, max, preset) {#field, WHOLE, AT(field), min, max, preset, NULL, NULL}
-#define REAL_ENTRY(field, min, max, preset) {#field, REAL, AT(field), min, max, preset, NULL, NULL}
-#define TEXT_ENTRY(field, preset, words) {#field, TEXT, AT(field), 0, 0, 0, preset, words}
+#define FLAG_ENTRY(field, preset)                         \
+	{                                                     \
+#field, FLAG, AT(field), 0, 1, preset, NULL, NULL \
+	}
+#define WHOLE_ENTRY(field, min, max, preset)                   \
+	{                                                          \
+#field, WHOLE, AT(field), min, max, preset, NULL, NULL \
+	}
+#define REAL_ENTRY(field, min, max, preset)                   \
+	{                                                         \
+#field, REAL, AT(field), min, max, preset, NULL, NULL \
+	}
+#define TEXT_ENTRY(field, preset, words)                \
+	{                                                   \
+#field, TEXT, AT(field), 0, 0, 0, preset, words \
+	}
 
 static const entry entries[] = {
-    TEXT_ENTRY(model_name_or_path, "", NULL),
-    TEXT_ENTRY(train_file, "", NULL),
-    TEXT_ENTRY(validation_file, "", NULL),
-    TEXT_ENTRY(output_dir, "", NULL),
-    TEXT_ENTRY(input_format, "auto", "auto|csv|tsv|jsonl|fasttext|plain|space"),
-    TEXT_ENTRY(delimiter, "", NULL),
-    TEXT_ENTRY(encoding, "", NULL),
-    TEXT_ENTRY(text_column, "", NULL),
-    TEXT_ENTRY(text_pair_column, "", NULL),
-    TEXT_ENTRY(label_column, "", NULL),
-    TEXT_ENTRY(label_type, "auto", "auto|single|multi|regression"),
-    TEXT_ENTRY(label_separator, "", NULL),
-    TEXT_ENTRY(header, "auto", "auto|yes|no"),
-    FLAG_ENTRY(skip_bad_rows, 0),
-    REAL_ENTRY(validation_split, 0, 0.9, 0),
-    TEXT_ENTRY(truncate, "", "|left|right"),
-    WHOLE_ENTRY(max_seq_length, 0, 1 << 24, 0),
-    REAL_ENTRY(num_train_epochs, 0, 1e6, 3),
-    WHOLE_ENTRY(max_steps, -1, 1e12, -1),
-    WHOLE_ENTRY(per_device_train_batch_size, 1, 65536, 8),
-    WHOLE_ENTRY(per_device_eval_batch_size, 1, 65536, 8),
-    WHOLE_ENTRY(gradient_accumulation_steps, 1, 65536, 1),
-    WHOLE_ENTRY(max_tokens_per_batch, 0, 1 << 24, 0),
-    FLAG_ENTRY(group_by_length, 0),
-    FLAG_ENTRY(gradient_checkpointing, 0),
-    WHOLE_ENTRY(seed, 0, 9007199254740992.0, 42),
-    TEXT_ENTRY(optim, "adamw", "adamw|sgd|adafactor"),
-    TEXT_ENTRY(lr_scheduler_type, "linear", NULL),
-    TEXT_ENTRY(lr_scheduler_kwargs, "", NULL),
-    REAL_ENTRY(learning_rate, 0, 1e3, 5e-5),
-    REAL_ENTRY(weight_decay, 0, 1e3, 0),
-    REAL_ENTRY(adam_beta1, 0, 1, 0.9),
-    REAL_ENTRY(adam_beta2, 0, 1, 0.999),
-    REAL_ENTRY(adam_epsilon, 0, 1, 1e-8),
-    REAL_ENTRY(momentum, 0, 1, 0.9),
-    REAL_ENTRY(max_grad_norm, 0, 1e9, 1),
-    REAL_ENTRY(warmup_ratio, 0, 1, 0),
-    WHOLE_ENTRY(warmup_steps, 0, 1e12, 0),
-    REAL_ENTRY(label_smoothing_factor, 0, 1, 0),
-    REAL_ENTRY(layer_lr_decay, 0, 1, 1),
-    REAL_ENTRY(discriminative_divisor, 1, 100, 1),
-    FLAG_ENTRY(gradual_unfreeze, 0),
-    TEXT_ENTRY(freeze, "", NULL),
-    TEXT_ENTRY(class_weights, "", NULL),
-    REAL_ENTRY(dropout, -1, 0.99, -1),
-    TEXT_ENTRY(eval_strategy, "epoch", "no|steps|epoch"),
-    TEXT_ENTRY(save_strategy, "no", "no|steps|epoch"),
-    TEXT_ENTRY(metric_for_best_model, "loss", "loss|accuracy|f1_macro|f1_micro|matthews|pearson|spearman|mse|mae"),
-    TEXT_ENTRY(on_nan, "stop", "stop|skip"),
-    WHOLE_ENTRY(eval_steps, 1, 1e12, 500),
-    WHOLE_ENTRY(save_steps, 1, 1e12, 500),
-    WHOLE_ENTRY(logging_steps, 1, 1e12, 50),
-    WHOLE_ENTRY(save_total_limit, 0, 1e6, 0),
-    FLAG_ENTRY(load_best_model_at_end, 0),
-    WHOLE_ENTRY(early_stopping_patience, 0, 1e6, 0),
-    REAL_ENTRY(early_stopping_threshold, 0, 1e6, 0),
-    FLAG_ENTRY(resume, 0),
-    FLAG_ENTRY(overwrite_output_dir, 0),
+	TEXT_ENTRY(model_name_or_path, "", NULL),
+	TEXT_ENTRY(train_file, "", NULL),
+	TEXT_ENTRY(validation_file, "", NULL),
+	TEXT_ENTRY(output_dir, "", NULL),
+	TEXT_ENTRY(input_format, "auto", "auto|csv|tsv|jsonl|fasttext|plain|space"),
+	TEXT_ENTRY(delimiter, "", NULL),
+	TEXT_ENTRY(encoding, "", NULL),
+	TEXT_ENTRY(text_column, "", NULL),
+	TEXT_ENTRY(text_pair_column, "", NULL),
+	TEXT_ENTRY(label_column, "", NULL),
+	TEXT_ENTRY(label_type, "auto", "auto|single|multi|regression"),
+	TEXT_ENTRY(label_separator, "", NULL),
+	TEXT_ENTRY(header, "auto", "auto|yes|no"),
+	FLAG_ENTRY(skip_bad_rows, 0),
+	REAL_ENTRY(validation_split, 0, 0.9, 0),
+	TEXT_ENTRY(truncate, "", "|left|right"),
+	WHOLE_ENTRY(max_seq_length, 0, 1 << 24, 0),
+	REAL_ENTRY(num_train_epochs, 0, 1e6, 3),
+	WHOLE_ENTRY(max_steps, -1, 1e12, -1),
+	WHOLE_ENTRY(per_device_train_batch_size, 1, 65536, 8),
+	WHOLE_ENTRY(per_device_eval_batch_size, 1, 65536, 8),
+	WHOLE_ENTRY(gradient_accumulation_steps, 1, 65536, 1),
+	WHOLE_ENTRY(max_tokens_per_batch, 0, 1 << 24, 0),
+	FLAG_ENTRY(group_by_length, 0),
+	FLAG_ENTRY(gradient_checkpointing, 0),
+	WHOLE_ENTRY(seed, 0, 9007199254740992.0, 42),
+	TEXT_ENTRY(optim, "adamw", "adamw|sgd|adafactor"),
+	TEXT_ENTRY(lr_scheduler_type, "linear", NULL),
+	TEXT_ENTRY(lr_scheduler_kwargs, "", NULL),
+	REAL_ENTRY(learning_rate, 0, 1e3, 5e-5),
+	REAL_ENTRY(weight_decay, 0, 1e3, 0),
+	REAL_ENTRY(adam_beta1, 0, 1, 0.9),
+	REAL_ENTRY(adam_beta2, 0, 1, 0.999),
+	REAL_ENTRY(adam_epsilon, 0, 1, 1e-8),
+	REAL_ENTRY(momentum, 0, 1, 0.9),
+	REAL_ENTRY(max_grad_norm, 0, 1e9, 1),
+	REAL_ENTRY(warmup_ratio, 0, 1, 0),
+	WHOLE_ENTRY(warmup_steps, 0, 1e12, 0),
+	REAL_ENTRY(label_smoothing_factor, 0, 1, 0),
+	REAL_ENTRY(layer_lr_decay, 0, 1, 1),
+	REAL_ENTRY(discriminative_divisor, 1, 100, 1),
+	FLAG_ENTRY(gradual_unfreeze, 0),
+	TEXT_ENTRY(freeze, "", NULL),
+	TEXT_ENTRY(class_weights, "", NULL),
+	REAL_ENTRY(dropout, -1, 0.99, -1),
+	TEXT_ENTRY(eval_strategy, "epoch", "no|steps|epoch"),
+	TEXT_ENTRY(save_strategy, "no", "no|steps|epoch"),
+	TEXT_ENTRY(metric_for_best_model, "loss", "loss|accuracy|f1_macro|f1_micro|matthews|pearson|spearman|mse|mae"),
+	TEXT_ENTRY(on_nan, "stop", "stop|skip"),
+	WHOLE_ENTRY(eval_steps, 1, 1e12, 500),
+	WHOLE_ENTRY(save_steps, 1, 1e12, 500),
+	WHOLE_ENTRY(logging_steps, 1, 1e12, 50),
+	WHOLE_ENTRY(save_total_limit, 0, 1e6, 0),
+	FLAG_ENTRY(load_best_model_at_end, 0),
+	WHOLE_ENTRY(early_stopping_patience, 0, 1e6, 0),
+	REAL_ENTRY(early_stopping_threshold, 0, 1e6, 0),
+	FLAG_ENTRY(resume, 0),
+	FLAG_ENTRY(overwrite_output_dir, 0),
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };
 
@@ -176,7 +188,8 @@ attend_status attend_recipe_set_json(attend_recipe *recipe, const char *name, co
 	}
 	const char *text = NULL;
 	char *printed = NULL;
-	if (attend_json_type(value) != ATTEND_JSON_STRING) { /* a number, or an object of scheduler arguments, as its text */
+	if (attend_json_type(value) !=
+	    ATTEND_JSON_STRING) { /* a number, or an object of scheduler arguments, as its text */
 		ATTEND_TRY(attend_json_print(&printed, value, 0));
 		text = printed;
 	} else {
@@ -195,10 +208,8 @@ attend_status attend_recipe_set(attend_recipe *recipe, const char *name, const c
 	const entry *e = find(name);
 	if (!e) return attend_fail(ATTEND_ERR_NOTFOUND, "no training option is called '%s'", name);
 	attend_buffer text = {0};
-	if (e->kind == TEXT)
-		attend_buffer_json_string(&text, value, strlen(value));
-	else
-		attend_buffer_text(&text, value);
+	if (e->kind == TEXT) attend_buffer_json_string(&text, value, strlen(value));
+	else attend_buffer_text(&text, value);
 	attend_status status = attend_buffer_status(&text);
 	attend_json *document = NULL;
 	if (status == ATTEND_OK) status = attend_json_parse(&document, text.data, text.size, e->name);
@@ -276,13 +287,16 @@ attend_status attend_recipe_check(const attend_recipe *recipe)
 	const bool validates = *r->validation_file || r->validation_split > 0;
 	if (!validates && (r->load_best_model_at_end || r->early_stopping_patience > 0))
 		return attend_fail(ATTEND_ERR_ARG, "load_best_model_at_end and early_stopping_patience need validation data");
-	if (r->load_best_model_at_end && strcmp(r->save_strategy, r->eval_strategy) != 0 && strcmp(r->save_strategy, "no") != 0)
-		return attend_fail(ATTEND_ERR_ARG, "load_best_model_at_end: save_strategy %s must be the eval_strategy %s", r->save_strategy,
-		                   r->eval_strategy);
+	if (r->load_best_model_at_end && strcmp(r->save_strategy, r->eval_strategy) != 0 &&
+	    strcmp(r->save_strategy, "no") != 0)
+		return attend_fail(ATTEND_ERR_ARG, "load_best_model_at_end: save_strategy %s must be the eval_strategy %s",
+		                   r->save_strategy, r->eval_strategy);
 	if (r->layer_lr_decay < 1 && r->discriminative_divisor > 1)
 		return attend_fail(ATTEND_ERR_ARG, "layer_lr_decay and discriminative_divisor exclude each other");
-	if (strlen(r->delimiter) > 1 && strcmp(r->delimiter, "\\t") != 0 && strcmp(r->delimiter, "tab") != 0 && strcmp(r->delimiter, "space") != 0)
-		return attend_fail(ATTEND_ERR_ARG, "delimiter: expected one character, tab or space, found \"%s\"", r->delimiter);
+	if (strlen(r->delimiter) > 1 && strcmp(r->delimiter, "\\t") != 0 && strcmp(r->delimiter, "tab") != 0 &&
+	    strcmp(r->delimiter, "space") != 0)
+		return attend_fail(ATTEND_ERR_ARG, "delimiter: expected one character, tab or space, found \"%s\"",
+		                   r->delimiter);
 	return ATTEND_OK;
 }
 
@@ -293,10 +307,12 @@ attend_status attend_recipe_schedule(attend_schedule *out, const attend_recipe *
 	attend_schedule_init(out, kind);
 	out->total_steps = (double)total_steps;
 	const double share = recipe->warmup_ratio * (double)total_steps;
-	out->warmup_steps = recipe->warmup_steps > 0 ? (double)recipe->warmup_steps : (double)(int64_t)share + (share > (double)(int64_t)share);
+	out->warmup_steps = recipe->warmup_steps > 0 ? (double)recipe->warmup_steps
+	                                             : (double)(int64_t)share + (share > (double)(int64_t)share);
 	if (*recipe->lr_scheduler_kwargs) {
 		attend_json *document = NULL;
-		ATTEND_TRY(attend_json_parse(&document, recipe->lr_scheduler_kwargs, strlen(recipe->lr_scheduler_kwargs), "lr_scheduler_kwargs"));
+		ATTEND_TRY(attend_json_parse(&document, recipe->lr_scheduler_kwargs, strlen(recipe->lr_scheduler_kwargs),
+		                             "lr_scheduler_kwargs"));
 		attend_status status = ATTEND_OK;
 		for (const attend_json *m = attend_json_first(document); m && status == ATTEND_OK; m = attend_json_next(m)) {
 			char *text = NULL;
@@ -310,7 +326,8 @@ attend_status attend_recipe_schedule(attend_schedule *out, const attend_recipe *
 	return attend_schedule_check(out);
 }
 
-attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grouping *grouping, const attend_recipe *recipe)
+attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grouping *grouping,
+                                      const attend_recipe *recipe)
 {
 	attend_optimizer_kind kind = ATTEND_OPTIMIZER_ADAMW;
 	ATTEND_TRY(attend_optimizer_kind_parse(&kind, recipe->optim));
@@ -320,7 +337,10 @@ attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grou
 	out->epsilon = recipe->adam_epsilon;
 	out->momentum = recipe->momentum;
 	out->max_grad_norm = recipe->max_grad_norm;
-	*grouping = (attend_grouping){.rule = ATTEND_GROUPS_NO_DECAY, .lr = recipe->learning_rate, .weight_decay = recipe->weight_decay, .factor = 1};
+	*grouping = (attend_grouping){.rule = ATTEND_GROUPS_NO_DECAY,
+	                              .lr = recipe->learning_rate,
+	                              .weight_decay = recipe->weight_decay,
+	                              .factor = 1};
 	if (recipe->layer_lr_decay < 1 || recipe->gradual_unfreeze) {
 		grouping->rule = ATTEND_GROUPS_LAYERWISE_DECAY;
 		grouping->factor = recipe->layer_lr_decay;
@@ -345,7 +365,9 @@ attend_status attend_recipe_data(attend_dataset_options *out, const attend_recip
 	                                .pair_column = or_null(recipe->text_pair_column),
 	                                .label_column = or_null(recipe->label_column),
 	                                .label_separator = or_null(recipe->label_separator),
-	                                .header = strcmp(recipe->header, "yes") == 0 ? 1 : strcmp(recipe->header, "no") == 0 ? -1 : 0,
+	                                .header = strcmp(recipe->header, "yes") == 0  ? 1
+	                                          : strcmp(recipe->header, "no") == 0 ? -1
+	                                                                              : 0,
 	                                .skip_bad = recipe->skip_bad_rows};
 	for (int i = 0; i < 4; i++)
 		if (strcmp(recipe->label_type, kinds[i]) == 0) out->labels = (attend_label_kind)i;

@@ -13,11 +13,12 @@
 struct attend_recipe {
 	/* data */
 	char *model_name_or_path, *train_file, *validation_file, *output_dir;
-	char *input_format, *delimiter, *encoding, *text_column, *text_pair_column, *label_column, *label_type, *label_separator;
+	char *input_format, *delimiter, *encoding, *text_column, *text_pair_column, *label_column, *label_type,
+		*label_separator;
 	char *header; /* "auto", "yes", "no" */
 	bool skip_bad_rows;
 	double validation_split;
-	char *truncate; /* "", "left", "right" */
+	char *truncate;         /* "", "left", "right" */
 	int64_t max_seq_length; /* 0: the model's limit */
 	/* steps */
 	double num_train_epochs;
@@ -55,7 +56,8 @@ attend_status attend_recipe_check(const attend_recipe *recipe);
 
 /* The parts that the modules below take. total_steps is known by then. */
 attend_status attend_recipe_schedule(attend_schedule *out, const attend_recipe *recipe, uint64_t total_steps);
-attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grouping *grouping, const attend_recipe *recipe);
+attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grouping *grouping,
+                                      const attend_recipe *recipe);
 attend_status attend_recipe_data(attend_dataset_options *out, const attend_recipe *recipe);
 
 #endif

@@ -1,0 +1,25 @@
+/* results.h: what a run writes besides weights: trainer_state.json (HF's form), log.jsonl, all_results.json, loss.svg, the model
+ * card. */
+#ifndef ATTEND_TRAIN_RESULTS_H
+#define ATTEND_TRAIN_RESULTS_H
+
+#include "lib/train/trainer.h"
+
+/* DIR/trainer_state.json, and back: the state of the run, bit for bit. Reading checks that data and recipe are those that the
+ * run began with: DATA names what differs. */
+attend_status attend_results_write_state(const attend_trainer *trainer, const char *dir);
+attend_status attend_results_read_state(attend_trainer *trainer, const char *dir);
+
+/* DIR/log.jsonl, all_results.json, loss.svg, README.md. */
+attend_status attend_results_write_all(const attend_trainer *trainer, const char *dir);
+
+/* Curves of one or more runs as an SVG picture. x rising, y finite; names are shown. */
+typedef struct attend_curve {
+	const char *name;
+	const double *x, *y;
+	size_t count;
+} attend_curve;
+void attend_curves_svg(attend_buffer *out, const attend_curve *curves, size_t count, const char *title,
+                       const char *x_name, const char *y_name);
+
+#endif

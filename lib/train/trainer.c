@@ -1,0 +1,362 @@
+/* trainer.c: setting a run up: data, labels, model, memory; all checks come before the first step. */
+#include "lib/train/trainer.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/file.h"
+
+/* ---- Data ---------------------------------------------------------------------------------------------------------------- */
+
+/* Does the model already know all labels of the data? Then its numbering stays. */
+static bool model_knows(const attend_config *config, const attend_dataset *d)
+{
+	if (!config->labels_named || d->kind == ATTEND_LABELS_REGRESSION) return false;
+	for (size_t i = 0; i < d->label_count; i++)
+		if (attend_config_find_label(config, d->label_names[i]) < 0) return false;
+	return true;
+}
+
+static attend_status open_train(attend_trainer *t, const char *model_dir)
+{
+	attend_dataset_options options;
+	ATTEND_TRY(attend_recipe_data(&options, t->recipe));
+	ATTEND_TRY(attend_dataset_open(&t->train, t->recipe->train_file, &options));
+	char *path = NULL;
+	attend_config config = {0};
+	ATTEND_TRY(attend_path_join(&path, model_dir, "config.json"));
+	const attend_status status = attend_config_read(&config, path);
+	free(path);
+	ATTEND_TRY(status);
+	attend_status result = ATTEND_OK;
+	if (model_knows(&config, t->train)) {
+		attend_dataset_free(t->train);
+		t->train = NULL;
+		options.label_names = (const char *const *)config.labels;
+		options.label_count = config.label_count;
+		result = attend_dataset_open(&t->train, t->recipe->train_file, &options);
+	}
+	attend_config_free(&config);
+	ATTEND_TRY(result);
+	t->regression = t->train->kind == ATTEND_LABELS_REGRESSION;
+	t->multi = t->train->kind == ATTEND_LABELS_MULTI;
+	if (!t->regression && t->train->label_count < 2)
+		return attend_fail(ATTEND_ERR_DATA, "%s: only one label, '%s': there is nothing to learn", t->train->path,
+		                   t->train->label_count ? t->train->label_names[0] : "");
+	return ATTEND_OK;
+}
+
+static attend_status open_validation(attend_trainer *t)
+{
+	attend_dataset_options options;
+	if (!*t->recipe->validation_file) return ATTEND_OK;
+	ATTEND_TRY(attend_recipe_data(&options, t->recipe));
+	options.labels = t->train->kind;
+	options.label_names = t->regression ? NULL : (const char *const *)t->train->label_names;
+	options.label_count = t->train->label_count;
+	return attend_dataset_open(&t->validation, t->recipe->validation_file, &options);
+}
+
+static attend_status split(attend_trainer *t)
+{
+	const size_t n = t->train->count;
+	uint8_t *held = calloc(n + 1, 1);
+	t->members = attend_alloc_array(n + 1, sizeof *t->members);
+	t->held = attend_alloc_array((t->validation ? t->validation->count : n) + 1, sizeof *t->held);
+	if (!held || !t->members || !t->held) {
+		free(held);
+		return attend_fail_memory(n * sizeof *t->members, "split");
+	}
+	if (t->recipe->validation_split > 0)
+		attend_dataset_split(t->train, t->recipe->validation_split, (uint64_t)t->recipe->seed, held);
+	for (size_t i = 0; i < n; i++) {
+		if (held[i]) t->held[t->held_count++] = i;
+		else t->members[t->member_count++] = i;
+	}
+	for (size_t i = 0; t->validation && i < t->validation->count; i++) t->held[t->held_count++] = i;
+	free(held);
+	return ATTEND_OK;
+}
+
+/* ---- Model ---------------------------------------------------------------------------------------------------------------- */
+
+static attend_status load_model(attend_trainer *t, const char *dir)
+{
+	static const char *const one[] = {"LABEL_0"};
+	const attend_bind_options bind = {.has_head = true,
+	                                  .head = ATTEND_HEAD_SEQUENCE,
+	                                  .new_head = true,
+	                                  .labels = t->regression ? one : (const char *const *)t->train->label_names,
+	                                  .label_count = t->regression ? 1 : t->train->label_count,
+	                                  .seed = (uint64_t)t->recipe->seed};
+	ATTEND_TRY(attend_checkpoint_load(&t->checkpoint, dir, &bind));
+	t->network = &t->checkpoint->network;
+	t->checkpoint->config.problem = t->regression ? ATTEND_PROBLEM_REGRESSION
+	                                : t->multi    ? ATTEND_PROBLEM_MULTI_LABEL
+	                                              : ATTEND_PROBLEM_SINGLE_LABEL;
+	const int head = attend_network_find_head(t->network, ATTEND_HEAD_SEQUENCE);
+	if (head < 0)
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: this architecture has no sequence head to train", dir);
+	attend_arch *arch = &t->network->arch;
+	t->head = (size_t)head;
+	t->outputs = arch->heads[head].outputs;
+	t->two_stacks = arch->has_encoder && attend_head_stack(arch, &arch->heads[head]) == 1;
+	const attend_stack_arch *reads = arch->has_encoder ? &arch->encoder : &arch->decoder;
+	t->with_types = (reads->types > 0 && !reads->types_use_words) || reads->relative == ATTEND_RELATIVE_XLNET;
+	if (t->recipe->dropout >= 0) {
+		const float p = (float)t->recipe->dropout;
+		attend_stack_arch *stacks[] = {&arch->encoder, &arch->decoder};
+		for (int i = 0; i < 2; i++)
+			stacks[i]->dropout_embedding = stacks[i]->dropout_hidden = stacks[i]->dropout_attention = p;
+		arch->heads[head].dropout = p;
+	}
+	return attend_tokenizer_load(&t->tokenizer, dir);
+}
+
+static attend_status encode(attend_trainer *t)
+{
+	const attend_arch *arch = &t->network->arch;
+	const attend_stack_arch *reads = arch->has_encoder ? &arch->encoder : &arch->decoder;
+	size_t limit = reads->max_positions ? reads->max_positions : SIZE_MAX;
+	if (t->recipe->max_seq_length && (size_t)t->recipe->max_seq_length < limit)
+		limit = (size_t)t->recipe->max_seq_length;
+	const int cut = strcmp(t->recipe->truncate, "right") == 0 ? 0 : strcmp(t->recipe->truncate, "left") == 0 ? 1 : -1;
+	ATTEND_TRY(attend_examples_encode(&t->train_examples, t->train, t->tokenizer, limit, cut, reads->vocab));
+	if (!t->validation) return ATTEND_OK;
+	return attend_examples_encode(&t->validation_examples, t->validation, t->tokenizer, limit, cut, reads->vocab);
+}
+
+/* "balanced", or "LABEL=W,LABEL=W". Balanced as scikit-learn's: n / (classes * count). */
+static attend_status read_class_weights(attend_trainer *t)
+{
+	const char *text = t->recipe->class_weights;
+	if (!*text) return ATTEND_OK;
+	if (t->regression || t->multi) return attend_fail(ATTEND_ERR_ARG, "class_weights need a single label per example");
+	const size_t n = t->train->label_count;
+	if (!(t->class_weights = attend_alloc_array(n, sizeof *t->class_weights)))
+		return attend_fail_memory(n, "class weights");
+	for (size_t i = 0; i < n; i++) {
+		t->class_weights[i] = 1;
+		if (strcmp(text, "balanced") != 0) continue;
+		if (t->label_examples[i] == 0)
+			return attend_fail(ATTEND_ERR_DATA, "class_weights balanced: no training example has the label '%s'",
+			                   t->train->label_names[i]);
+		t->class_weights[i] = (float)t->member_count / ((float)n * (float)t->label_examples[i]);
+	}
+	while (strcmp(t->recipe->class_weights, "balanced") != 0 && *text) {
+		const size_t size = strcspn(text, ",");
+		const char *equals = memchr(text, '=', size);
+		char *end = NULL;
+		const int32_t label = equals ? attend_dataset_label(t->train, text, (size_t)(equals - text)) : -1;
+		const double weight = equals ? strtod(equals + 1, &end) : 0;
+		if (label < 0 || end != text + size || !(weight >= 0) || !isfinite(weight))
+			return attend_fail(ATTEND_ERR_ARG, "class_weights: expected balanced or LABEL=WEIGHT,..., found \"%.*s\"",
+			                   (int)size, text);
+		t->class_weights[label] = (float)weight;
+		text += size + (text[size] == ',');
+	}
+	return ATTEND_OK;
+}
+
+/* ---- Plan ------------------------------------------------------------------------------------------------------------------- */
+
+static int by_size(const void *a, const void *b)
+{
+	const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static attend_status describe_lengths(attend_trainer *t)
+{
+	size_t *lengths = attend_alloc_array(t->member_count + 1, sizeof *lengths);
+	if (!lengths) return attend_fail_memory(t->member_count * sizeof *lengths, "lengths");
+	for (size_t i = 0; i < t->member_count; i++) lengths[i] = attend_examples_length(&t->train_examples, t->members[i]);
+	qsort(lengths, t->member_count, sizeof *lengths, by_size);
+	t->plan.shortest = lengths[0];
+	t->plan.median = lengths[t->member_count / 2];
+	t->plan.longest = lengths[t->member_count - 1];
+	free(lengths);
+	return ATTEND_OK;
+}
+
+static attend_status count_labels(attend_trainer *t)
+{
+	if (t->regression) return ATTEND_OK;
+	if (!(t->label_examples = calloc(t->train->label_count + 1, sizeof *t->label_examples)))
+		return attend_fail_memory(t->train->label_count, "labels");
+	for (size_t i = 0; i < t->member_count; i++) {
+		const attend_example *e = &t->train->examples[t->members[i]];
+		if (!t->multi) t->label_examples[e->label]++;
+		for (size_t j = 0; j < e->label_count; j++) t->label_examples[e->labels[j]]++;
+	}
+	return ATTEND_OK;
+}
+
+/* Steps of an epoch: batches, in groups of gradient_accumulation_steps; a token budget makes them vary by epoch, so the run is
+ * planned on the first one and bounded by its steps. */
+static attend_status plan_steps(attend_trainer *t)
+{
+	const attend_recipe *r = t->recipe;
+	t->order = attend_alloc_array(t->member_count + 1, sizeof *t->order);
+	t->ends = attend_alloc_array(t->member_count + 1, sizeof *t->ends);
+	if (!t->order || !t->ends) return attend_fail_memory(t->member_count * sizeof *t->order, "batches");
+	t->batching = (attend_batching){.batch_size = (size_t)r->per_device_train_batch_size,
+	                                .max_tokens = (size_t)r->max_tokens_per_batch,
+	                                .by_length = r->group_by_length,
+	                                .seed = (uint64_t)r->seed};
+	const size_t batches =
+		attend_batches_plan(t->order, t->ends, &t->train_examples, t->members, t->member_count, &t->batching, 0);
+	const size_t group = (size_t)r->gradient_accumulation_steps;
+	t->plan.steps_per_epoch = (batches + group - 1) / group;
+	t->plan.steps =
+		r->max_steps > 0 ? (size_t)r->max_steps : (size_t)ceil(r->num_train_epochs * (double)t->plan.steps_per_epoch);
+	if (t->plan.steps == 0)
+		return attend_fail(ATTEND_ERR_ARG, "num_train_epochs %g: nothing to do", r->num_train_epochs);
+	ATTEND_TRY(attend_recipe_schedule(&t->schedule, r, t->plan.steps));
+	return attend_recipe_optimizer(&t->optimizer_options, &t->grouping, r);
+}
+
+/* Room for the largest batch that any epoch can have. */
+static attend_status plan_batch(attend_trainer *t)
+{
+	const size_t train = (size_t)t->recipe->per_device_train_batch_size,
+				 evaluation = (size_t)t->recipe->per_device_eval_batch_size;
+	const attend_examples *held = t->validation ? &t->validation_examples : &t->train_examples;
+	const size_t longest = t->train_examples.longest > held->longest ? t->train_examples.longest : held->longest;
+	t->max_sequences = train > evaluation ? train : evaluation;
+	t->max_tokens = t->max_sequences * longest;
+	const size_t budget = (size_t)t->recipe->max_tokens_per_batch;
+	if (budget && budget < t->max_tokens) t->max_tokens = budget > longest ? budget : longest;
+	const size_t outputs = t->outputs * t->max_sequences;
+	t->ids = attend_alloc_array(t->max_tokens, sizeof *t->ids);
+	t->types = attend_alloc_array(t->max_tokens, sizeof *t->types);
+	t->decoder_ids = attend_alloc_array(t->max_tokens, sizeof *t->decoder_ids);
+	t->labels = attend_alloc_array(t->max_sequences, sizeof *t->labels);
+	t->values = attend_alloc_array(outputs, sizeof *t->values);
+	t->logits = attend_alloc_array(outputs, sizeof *t->logits);
+	t->offsets = attend_alloc_array(t->max_sequences + 1, sizeof *t->offsets);
+	if (!t->ids || !t->types || !t->decoder_ids || !t->labels || !t->values || !t->logits || !t->offsets)
+		return attend_fail_memory(t->max_tokens * 4 * sizeof *t->ids, "batch");
+	return ATTEND_OK;
+}
+
+static attend_status describe(attend_trainer *t)
+{
+	attend_train_plan *p = &t->plan;
+	p->train_examples = t->member_count;
+	p->validation_examples = t->held_count;
+	p->skipped = t->train->skipped + (t->validation ? t->validation->skipped : 0);
+	p->first_problem = t->train->first_problem ? t->train->first_problem
+	                   : t->validation         ? t->validation->first_problem
+	                                           : NULL;
+	p->columns = t->train->columns;
+	p->label_count = t->regression ? 0 : t->train->label_count;
+	p->labels = (const char *const *)t->train->label_names;
+	p->label_examples = t->label_examples;
+	p->too_long = t->train_examples.too_long + t->validation_examples.too_long;
+	attend_buffer made = {0};
+	for (size_t i = 0; i < t->checkpoint->report.missing_head.count; i++)
+		attend_buffer_printf(&made, "%s%s", i ? ", " : "", t->checkpoint->report.missing_head.items[i]);
+	ATTEND_TRY(attend_buffer_status(&made));
+	t->new_tensors = made.data;
+	p->new_tensors = made.data;
+	return describe_lengths(t);
+}
+
+static attend_status set_up(attend_trainer *t)
+{
+	char *model_dir = NULL, *resumed = NULL;
+	ATTEND_TRY(attend_recipe_check(t->recipe));
+	if (t->recipe->resume) ATTEND_TRY(attend_trainer_find_checkpoint(&resumed, t->recipe->output_dir, &t->state.step));
+	attend_status status = attend_trainer_open_output(t);
+	if (status == ATTEND_OK) status = attend_checkpoint_locate(&model_dir, t->recipe->model_name_or_path);
+	if (status == ATTEND_OK) status = open_train(t, resumed ? resumed : model_dir);
+	if (status == ATTEND_OK) status = open_validation(t);
+	if (status == ATTEND_OK) status = split(t);
+	if (status == ATTEND_OK) status = load_model(t, resumed ? resumed : model_dir);
+	if (status == ATTEND_OK) status = encode(t);
+	if (status == ATTEND_OK) status = count_labels(t);
+	if (status == ATTEND_OK) status = read_class_weights(t);
+	if (status == ATTEND_OK) status = plan_steps(t);
+	if (status == ATTEND_OK) status = plan_batch(t);
+	if (status == ATTEND_OK) status = attend_network_make_trainable(t->network, NULL, NULL);
+	if (status == ATTEND_OK)
+		status = attend_optimizer_new(&t->optimizer, t->network, &t->optimizer_options, &t->grouping);
+	if (status == ATTEND_OK && resumed) status = attend_trainer_resume(t, resumed);
+	if (status == ATTEND_OK) status = describe(t);
+	if (status == ATTEND_OK) status = attend_trainer_prepare(t);
+	if (status == ATTEND_OK) status = attend_trainer_check_disk(t);
+	free(model_dir);
+	free(resumed);
+	return status;
+}
+
+static attend_status copy_recipe(attend_recipe **out, const attend_recipe *recipe)
+{
+	attend_recipe *copy = NULL;
+	char *text = NULL;
+	attend_json *document = NULL;
+	ATTEND_TRY(attend_recipe_new(&copy));
+	attend_status status = attend_recipe_dump(&text, recipe);
+	if (status == ATTEND_OK) status = attend_json_parse(&document, text, strlen(text), "recipe");
+	for (const attend_json *m = attend_json_first(document); m && status == ATTEND_OK; m = attend_json_next(m))
+		status = attend_recipe_set_json(copy, attend_json_key(m, NULL), m);
+	attend_json_free(document);
+	free(text);
+	if (status != ATTEND_OK) {
+		attend_recipe_free(copy);
+		return status;
+	}
+	*out = copy;
+	return ATTEND_OK;
+}
+
+attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks)
+{
+	if (!out || !recipe) return attend_fail(ATTEND_ERR_ARG, "attend_trainer_new: a NULL argument");
+	attend_trainer *t = calloc(1, sizeof *t);
+	if (!t) return attend_fail_memory(sizeof *t, "trainer");
+	if (hooks) t->hooks = *hooks;
+	t->state.best_metric = NAN;
+	attend_status status = copy_recipe(&t->recipe, recipe);
+	if (status == ATTEND_OK) status = set_up(t);
+	if (status != ATTEND_OK) {
+		attend_trainer_free(t);
+		return status;
+	}
+	*out = t;
+	return ATTEND_OK;
+}
+
+void attend_trainer_free(attend_trainer *trainer)
+{
+	attend_trainer *t = trainer;
+	if (!t) return;
+	attend_session_free(t->session);
+	attend_optimizer_free(t->optimizer);
+	attend_checkpoint_free(t->checkpoint);
+	attend_tokenizer_free(t->tokenizer);
+	attend_examples_free(&t->train_examples);
+	attend_examples_free(&t->validation_examples);
+	attend_dataset_free(t->train);
+	attend_dataset_free(t->validation);
+	attend_recipe_free(t->recipe);
+	void *const owned[] = {t->members,     t->held,   t->class_weights,  t->ids,         t->types,
+	                       t->decoder_ids, t->labels, t->values,         t->logits,      t->offsets,
+	                       t->order,       t->ends,   t->label_examples, t->new_tensors, t->state.log};
+	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+	free(t);
+}
+
+const attend_train_plan *attend_trainer_plan(const attend_trainer *trainer)
+{
+	return &trainer->plan;
+}
+
+void attend_trainer_stop(attend_trainer *trainer)
+{
+	atomic_store(&trainer->stop, 1);
+}

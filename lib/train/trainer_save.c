@@ -1,0 +1,340 @@
+/* trainer_save.c: nothing is lost: checkpoints written beside and renamed, resumed bit for bit; best model; output folder. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/core/arena.h"
+#include "lib/core/file.h"
+#include "lib/train/results.h"
+#include "lib/train/trainer.h"
+#include "loaders/safetensors.h"
+#include "loaders/safetensors_write.h"
+
+/* ---- Folders -------------------------------------------------------------------------------------------------------------- */
+
+static attend_status path_of(char **out, const char *dir, const char *format, size_t number)
+{
+	char name[64];
+	snprintf(name, sizeof name, format, number);
+	return attend_path_join(out, dir, name);
+}
+
+static void remove_folder(const char *path) /* files of one level: what a checkpoint is */
+{
+	DIR *dir = opendir(path);
+	if (!dir) return;
+	for (struct dirent *e; (e = readdir(dir));) {
+		char *file = NULL;
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+		if (attend_path_join(&file, path, e->d_name) == ATTEND_OK) unlink(file);
+		free(file);
+	}
+	closedir(dir);
+	rmdir(path);
+}
+
+static attend_status sync_folder(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || fsync(fd) != 0) {
+		const int error = errno;
+		if (fd >= 0) close(fd);
+		return attend_fail(ATTEND_ERR_IO, "%s: %s", path, strerror(error));
+	}
+	close(fd);
+	return ATTEND_OK;
+}
+
+/* Steps of the complete checkpoints in a folder, rising. malloc'ed. */
+static attend_status list_checkpoints(size_t **out, size_t *count, const char *output_dir)
+{
+	*out = NULL;
+	*count = 0;
+	size_t capacity = 0;
+	DIR *dir = opendir(output_dir);
+	attend_status status = ATTEND_OK;
+	for (struct dirent *e; dir && status == ATTEND_OK && (e = readdir(dir));) {
+		char *end = NULL;
+		if (strncmp(e->d_name, "checkpoint-", 11) != 0) continue;
+		const size_t step = (size_t)strtoull(e->d_name + 11, &end, 10);
+		if (end == e->d_name + 11 || *end) continue;
+		status = attend_grow(out, &capacity, *count + 1, sizeof **out, "checkpoints");
+		if (status != ATTEND_OK) break;
+		size_t at = (*count)++;
+		while (at > 0 && (*out)[at - 1] > step) {
+			(*out)[at] = (*out)[at - 1];
+			at--;
+		}
+		(*out)[at] = step;
+	}
+	if (dir) closedir(dir);
+	return status;
+}
+
+attend_status attend_trainer_find_checkpoint(char **out, const char *output_dir, size_t *step)
+{
+	size_t *steps = NULL, count = 0;
+	attend_status status = list_checkpoints(&steps, &count, output_dir);
+	*out = NULL;
+	if (status == ATTEND_OK && count == 0)
+		status = attend_fail(ATTEND_ERR_NOTFOUND, "%s: no checkpoint to resume from", output_dir);
+	if (status == ATTEND_OK) {
+		*step = steps[count - 1];
+		status = path_of(out, output_dir, "checkpoint-%zu", *step);
+	}
+	free(steps);
+	return status;
+}
+
+static bool is_empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	bool empty = true;
+	for (struct dirent *e; dir && (e = readdir(dir));)
+		empty &= strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+	if (dir) closedir(dir);
+	return empty;
+}
+
+attend_status attend_trainer_open_output(attend_trainer *trainer)
+{
+	const attend_recipe *r = trainer->recipe;
+	const char *dir = r->output_dir;
+	if (attend_folder_exists(dir)) {
+		if (access(dir, W_OK) != 0) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
+		if (!r->resume && !r->overwrite_output_dir && !is_empty(dir))
+			return attend_fail(ATTEND_ERR_ARG, "%s: the output folder is not empty (resume, or overwrite_output_dir)",
+			                   dir);
+		return ATTEND_OK;
+	}
+	if (attend_file_exists(dir))
+		return attend_fail(ATTEND_ERR_IO, "%s: a file stands where the output folder should be", dir);
+	if (mkdir(dir, 0777) != 0) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
+	return ATTEND_OK;
+}
+
+attend_status attend_trainer_check_disk(const attend_trainer *trainer)
+{
+	const attend_trainer *t = trainer;
+	struct statvfs fs;
+	if (statvfs(t->recipe->output_dir, &fs) != 0) return ATTEND_OK; /* not every file system tells */
+	const double weights = 4.0 * (double)t->plan.parameters, state = 8.0 * (double)t->plan.trainable_parameters;
+	const bool saves = strcmp(t->recipe->save_strategy, "no") != 0 || t->recipe->load_best_model_at_end;
+	const double kept = !saves ? 0 : t->recipe->save_total_limit ? (double)t->recipe->save_total_limit + 1 : 2;
+	const double need = weights + kept * (weights + state), free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
+	if (need <= free_bytes) return ATTEND_OK;
+	return attend_fail(ATTEND_ERR_IO, "%s: %.0f MB are free, the run needs %.0f MB", t->recipe->output_dir,
+	                   free_bytes / 1e6, need / 1e6);
+}
+
+/* ---- The optimiser's state ------------------------------------------------------------------------------------------------- */
+
+static attend_status save_moments(const attend_trainer *t, const char *path)
+{
+	const attend_network *n = t->network;
+	attend_safetensors_item *items = attend_alloc_array(2 * n->param_count + 1, sizeof *items);
+	char **names = calloc(2 * n->param_count + 1, sizeof *names);
+	int64_t *steps = attend_alloc_array(n->param_count + 1, sizeof *steps);
+	attend_status status =
+		items && names && steps ? ATTEND_OK : attend_fail_memory(n->param_count * sizeof *items, "optimiser state");
+	size_t count = 0;
+	for (size_t i = 0; i < n->param_count && status == ATTEND_OK; i++) {
+		const attend_param *p = &n->params[i];
+		steps[i] = (int64_t)attend_optimizer_steps(t->optimizer, p);
+		for (int m = 0; m < 2 && status == ATTEND_OK; m++) {
+			if (!p->moments[m]) continue;
+			attend_buffer name = {0};
+			attend_buffer_printf(&name, "moment%d.%s", m, p->name);
+			status = attend_buffer_status(&name);
+			names[count] = name.data;
+			items[count].name = name.data;
+			items[count].tensor = (attend_tensor){.dtype = ATTEND_DTYPE_F32, .rank = 1, .data = p->moments[m]};
+			items[count].tensor.shape[0] = attend_optimizer_moment_floats(t->optimizer, p, m);
+			items[count++].data_dtype = ATTEND_DTYPE_F32;
+		}
+	}
+	if (status == ATTEND_OK) {
+		items[count] = (attend_safetensors_item){.name = "steps",
+		                                         .tensor = {.dtype = ATTEND_DTYPE_I64, .rank = 1, .data = steps},
+		                                         .data_dtype = ATTEND_DTYPE_I64};
+		items[count].tensor.shape[0] = n->param_count;
+		status = attend_safetensors_write(path, items, count + 1);
+	}
+	for (size_t i = 0; names && i < count; i++) free(names[i]);
+	free(names);
+	free(items);
+	free(steps);
+	return status;
+}
+
+/* View of a moment in the file, copied to aligned memory by the optimiser; NULL when it is not there. */
+static attend_status find_moment(const float **out, float **copy, const attend_trainer *t,
+                                 const attend_safetensors *file, const attend_param *p, int moment)
+{
+	attend_buffer name = {0};
+	size_t at;
+	attend_buffer_printf(&name, "moment%d.%s", moment, p->name);
+	attend_status status = attend_buffer_status(&name);
+	*out = *copy = NULL;
+	if (status == ATTEND_OK && attend_safetensors_find(&at, file, name.data)) {
+		const attend_tensor *tensor = attend_safetensors_tensor(file, at);
+		const size_t count = attend_optimizer_moment_floats(t->optimizer, p, moment);
+		if (tensor->dtype != ATTEND_DTYPE_F32 || tensor->rank != 1 || tensor->shape[0] != count)
+			status =
+				attend_fail(ATTEND_ERR_FORMAT, "'%s' does not fit this optimiser: expected F32[%zu]", name.data, count);
+		else if (!(*copy = attend_alloc_array(count + 1, sizeof **copy)))
+			status = attend_fail_memory(count * sizeof **copy, "optimiser state");
+		else memcpy(*copy, tensor->data, count * sizeof **copy);
+		*out = *copy;
+	}
+	attend_buffer_free(&name);
+	return status;
+}
+
+static attend_status load_moments(attend_trainer *t, const char *path)
+{
+	attend_safetensors *file = NULL;
+	size_t at = 0;
+	ATTEND_TRY(attend_safetensors_open(&file, path));
+	const attend_tensor *steps =
+		attend_safetensors_find(&at, file, "steps") ? attend_safetensors_tensor(file, at) : NULL;
+	attend_status status = ATTEND_OK;
+	if (!steps || steps->dtype != ATTEND_DTYPE_I64 || steps->rank != 1 || steps->shape[0] != t->network->param_count)
+		status =
+			attend_fail(ATTEND_ERR_FORMAT, "%s: 'steps' is missing or is not I64[%zu]", path, t->network->param_count);
+	for (size_t i = 0; i < t->network->param_count && status == ATTEND_OK; i++) {
+		attend_param *p = &t->network->params[i];
+		const float *moments[2];
+		float *copies[2] = {NULL, NULL};
+		int64_t count = 0;
+		memcpy(&count, (const char *)steps->data + i * sizeof count, sizeof count);
+		if (count == 0) continue;
+		for (int m = 0; m < 2 && status == ATTEND_OK; m++) status = find_moment(&moments[m], &copies[m], t, file, p, m);
+		if (status == ATTEND_OK)
+			status = attend_optimizer_restore(t->optimizer, p, (uint64_t)count, moments[0], moments[1]);
+		free(copies[0]);
+		free(copies[1]);
+	}
+	attend_safetensors_free(file);
+	return status;
+}
+
+/* ---- Checkpoints -------------------------------------------------------------------------------------------------------------- */
+
+static attend_status save_model(const attend_trainer *t, const char *dir)
+{
+	const attend_save_options options = {.has_head = true, .head = ATTEND_HEAD_SEQUENCE};
+	return attend_checkpoint_save(t->checkpoint, dir, &options);
+}
+
+attend_status attend_trainer_save(attend_trainer *trainer, const char *dir)
+{
+	return save_model(trainer, dir);
+}
+
+static attend_status write_checkpoint(attend_trainer *t, const char *dir)
+{
+	char *path = NULL;
+	ATTEND_TRY(save_model(t, dir));
+	ATTEND_TRY(attend_path_join(&path, dir, "optimizer.safetensors"));
+	attend_status status = save_moments(t, path);
+	free(path);
+	ATTEND_TRY(status);
+	ATTEND_TRY(attend_results_write_state(t, dir));
+	return sync_folder(dir);
+}
+
+/* Old ones go only now that the new one is on disk; the best stays. */
+static attend_status rotate(const attend_trainer *t)
+{
+	size_t *steps = NULL, count = 0;
+	if (t->recipe->save_total_limit == 0) return ATTEND_OK;
+	ATTEND_TRY(list_checkpoints(&steps, &count, t->recipe->output_dir));
+	size_t surplus = count > (size_t)t->recipe->save_total_limit ? count - (size_t)t->recipe->save_total_limit : 0;
+	attend_status status = ATTEND_OK;
+	for (size_t i = 0; i + 1 < count && surplus && status == ATTEND_OK; i++) {
+		if (t->recipe->load_best_model_at_end && steps[i] == t->state.best_step) continue;
+		char *path = NULL;
+		status = path_of(&path, t->recipe->output_dir, "checkpoint-%zu", steps[i]);
+		if (status == ATTEND_OK) remove_folder(path);
+		free(path);
+		surplus--;
+	}
+	free(steps);
+	return status;
+}
+
+attend_status attend_trainer_checkpoint(attend_trainer *trainer)
+{
+	attend_trainer *t = trainer;
+	char *beside = NULL, *final = NULL;
+	attend_status status = path_of(&beside, t->recipe->output_dir, ".checkpoint-%zu.part", t->state.step);
+	if (status == ATTEND_OK) status = path_of(&final, t->recipe->output_dir, "checkpoint-%zu", t->state.step);
+	if (status == ATTEND_OK) {
+		remove_folder(beside);
+		status = write_checkpoint(t, beside);
+		if (status == ATTEND_OK) {
+			remove_folder(final); /* of an earlier run that was resumed from before it */
+			if (rename(beside, final) != 0) status = attend_fail(ATTEND_ERR_IO, "%s: %s", final, strerror(errno));
+		}
+		if (status == ATTEND_OK) status = sync_folder(t->recipe->output_dir);
+		if (status != ATTEND_OK) remove_folder(beside);
+	}
+	if (status == ATTEND_OK && t->hooks.saved) t->hooks.saved(t->hooks.payload, final);
+	free(beside);
+	free(final);
+	return status == ATTEND_OK ? rotate(t) : status;
+}
+
+attend_status attend_trainer_resume(attend_trainer *trainer, const char *dir)
+{
+	char *path = NULL;
+	ATTEND_TRY(attend_results_read_state(trainer, dir));
+	ATTEND_TRY(attend_path_join(&path, dir, "optimizer.safetensors"));
+	const attend_status status = load_moments(trainer, path);
+	free(path);
+	trainer->plan.first_step = trainer->state.step;
+	return status;
+}
+
+attend_status attend_trainer_load_best(attend_trainer *trainer)
+{
+	attend_trainer *t = trainer;
+	char *dir = NULL, *path = NULL;
+	attend_safetensors *file = NULL;
+	if (t->state.best_step == 0 || t->state.best_step == t->state.step) return ATTEND_OK;
+	attend_status status = path_of(&dir, t->recipe->output_dir, "checkpoint-%zu", t->state.best_step);
+	if (status == ATTEND_OK) status = attend_path_join(&path, dir, "model.safetensors");
+	if (status == ATTEND_OK) status = attend_safetensors_open(&file, path);
+	for (size_t i = 0; i < t->network->param_count && status == ATTEND_OK; i++) {
+		attend_param *p = &t->network->params[i];
+		size_t at, count = 0;
+		if (!p->values || !attend_safetensors_find(&at, file, p->name)) continue;
+		const attend_tensor *tensor = attend_safetensors_tensor(file, at);
+		if (tensor->dtype != ATTEND_DTYPE_F32 || !attend_tensor_numel(&count, tensor) || count != p->count)
+			status = attend_fail(ATTEND_ERR_FORMAT, "%s: '%s' is not as it was saved", path, p->name);
+		else memcpy(p->values, tensor->data, count * sizeof *p->values);
+	}
+	attend_network_refresh(t->network);
+	attend_safetensors_free(file);
+	free(path);
+	free(dir);
+	return status;
+}
+
+attend_status attend_trainer_finish(attend_trainer *trainer)
+{
+	const char *dir = trainer->recipe->output_dir;
+	ATTEND_TRY(save_model(trainer, dir));
+	ATTEND_TRY(attend_results_write_state(trainer, dir));
+	ATTEND_TRY(attend_results_write_all(trainer, dir));
+	if (trainer->hooks.saved) trainer->hooks.saved(trainer->hooks.payload, dir);
+	return ATTEND_OK;
+}
