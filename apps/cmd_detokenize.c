@@ -9,9 +9,12 @@
 
 static const attend_option options[] = {
 	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder, or a tokenizer.json", 0, 0, false, NULL},
-	{"json", 0, ATTEND_OPTION_FLAG, NULL, "records are JSON objects {\"ids\": [...]}, answers {\"text\": ...}", 0, 0, false, NULL},
-	{"skip-special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "leave out [CLS], </s> and other special tokens", 0, 0, false, NULL},
-	{"clean-up", 0, ATTEND_OPTION_FLAG, NULL, "take blanks before punctuation away [as the checkpoint says]", 0, 0, false, NULL},
+	{"json", 0, ATTEND_OPTION_FLAG, NULL, "records are JSON objects {\"ids\": [...]}, answers {\"text\": ...}", 0, 0,
+     false, NULL},
+	{"skip-special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "leave out [CLS], </s> and other special tokens", 0, 0, false,
+     NULL},
+	{"clean-up", 0, ATTEND_OPTION_FLAG, NULL, "take blanks before punctuation away [as the checkpoint says]", 0, 0,
+     false, NULL},
 	{0},
 };
 
@@ -85,8 +88,10 @@ static int run(const attend_args *args)
 	attend_tokenizer *tokenizer;
 	const attend_status status = attend_tokenizer_load(&tokenizer, model);
 	if (status != ATTEND_OK) return attend_report(status);
-	detokenize_run run = {tokenizer, attend_args_flag(args, "json"), attend_args_flag(args, "skip-special-tokens"), ATTEND_CLEAN_UP_DEFAULT};
-	if (attend_args_given(args, "clean-up")) run.clean_up = attend_args_flag(args, "clean-up") ? ATTEND_CLEAN_UP_ON : ATTEND_CLEAN_UP_OFF;
+	detokenize_run run = {tokenizer, attend_args_flag(args, "json"), attend_args_flag(args, "skip-special-tokens"),
+	                      ATTEND_CLEAN_UP_DEFAULT};
+	if (attend_args_given(args, "clean-up"))
+		run.clean_up = attend_args_flag(args, "clean-up") ? ATTEND_CLEAN_UP_ON : ATTEND_CLEAN_UP_OFF;
 	const attend_record_job job = {.names = {"ids"}, .run = run_records, .payload = &run};
 	const int code = attend_records_run(args, &job);
 	attend_tokenizer_free(tokenizer);

@@ -9,18 +9,21 @@
 
 static const attend_option options[] = {
 	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder, or a tokenizer.json", 0, 0, false, NULL},
-	{"format", 0, ATTEND_OPTION_WORD, "tokens|ids|json", "what a line holds: spellings, numbers, a JSON object [tokens]", 0, 0, false,
-     NULL},
+	{"format", 0, ATTEND_OPTION_WORD, "tokens|ids|json",
+     "what a line holds: spellings, numbers, a JSON object [tokens]", 0, 0, false, NULL},
 	{"json", 0, ATTEND_OPTION_FLAG, NULL, "the same as --format json", 0, 0, false, NULL},
-	{"special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "--no-special-tokens: leave out [CLS], [SEP] and friends", 0, 0, false, NULL},
-	{"split-special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "special tokens in the text are plain text", 0, 0, false, NULL},
-	{"max-length", 0, ATTEND_OPTION_INT, "N", "cut to N tokens, special ones included [the tokenizer's limit]", 0, UINT32_MAX, false,
+	{"special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "--no-special-tokens: leave out [CLS], [SEP] and friends", 0, 0,
+     false, NULL},
+	{"split-special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "special tokens in the text are plain text", 0, 0, false,
      NULL},
+	{"max-length", 0, ATTEND_OPTION_INT, "N", "cut to N tokens, special ones included [the tokenizer's limit]", 0,
+     UINT32_MAX, false, NULL},
 	{"truncation", 0, ATTEND_OPTION_WORD, "longest_first|only_first|only_second",
      "which text of a pair is cut [longest_first with --max-length, else none]", 0, 0, false, NULL},
 	{"truncation-side", 0, ATTEND_OPTION_WORD, "left|right", "where tokens are taken off [right]", 0, 0, false, NULL},
 	{"stride", 0, ATTEND_OPTION_INT, "N", "tokens that overflowing windows overlap by [0]", 0, UINT32_MAX, false, NULL},
-	{"return-overflowing", 0, ATTEND_OPTION_FLAG, NULL, "JSON: what was cut off, as a list of windows", 0, 0, false, NULL},
+	{"return-overflowing", 0, ATTEND_OPTION_FLAG, NULL, "JSON: what was cut off, as a list of windows", 0, 0, false,
+     NULL},
 	{0},
 };
 
@@ -76,10 +79,8 @@ static void print_json(const attend_encoding *e, bool overflowing)
 	print_spans("],\"byte_offsets\":[", e->byte_offsets, e->count);
 	attend_output_text("],\"word_ids\":[");
 	for (size_t i = 0; i < e->count; i++) {
-		if (e->word_ids[i] < 0)
-			attend_output_text(i ? ",null" : "null");
-		else
-			print_number(i ? "," : "", e->word_ids[i]);
+		if (e->word_ids[i] < 0) attend_output_text(i ? ",null" : "null");
+		else print_number(i ? "," : "", e->word_ids[i]);
 	}
 	attend_output_text("],\"special_tokens_mask\":[");
 	for (size_t i = 0; i < e->count; i++) print_number(i ? "," : "", e->special_tokens_mask[i]);
@@ -110,7 +111,8 @@ static attend_status run_ids(const tokenize_run *run, const attend_text *texts, 
 	const attend_status status = attend_tokenizer_encode_ids(&ids, run->tokenizer, texts, count, &run->options);
 	if (status != ATTEND_OK) return status;
 	for (size_t i = 0; i < count; i++) {
-		for (size_t k = ids.starts[i]; k < ids.starts[i + 1]; k++) print_number(k > ids.starts[i] ? " " : "", ids.ids[k]);
+		for (size_t k = ids.starts[i]; k < ids.starts[i + 1]; k++)
+			print_number(k > ids.starts[i] ? " " : "", ids.ids[k]);
 		attend_output_text("\n");
 	}
 	attend_ids_free(&ids);
@@ -126,10 +128,8 @@ static attend_status run_records(void *payload, const attend_record *records, co
 	const attend_status status = attend_tokenizer_encode_batch(encodings, run->tokenizer, texts, count, &run->options);
 	if (status != ATTEND_OK) return status;
 	for (size_t i = 0; i < count; i++) {
-		if (run->format == JSON)
-			print_json(&encodings[i], run->options.return_overflowing);
-		else
-			print_tokens(&encodings[i]);
+		if (run->format == JSON) print_json(&encodings[i], run->options.return_overflowing);
+		else print_tokens(&encodings[i]);
 		attend_output_text("\n");
 		attend_encoding_free(&encodings[i]);
 	}
@@ -154,7 +154,8 @@ static void set_truncation(attend_encode_options *o, const attend_args *args, co
 
 static int run(const attend_args *args)
 {
-	tokenize_run run = {.format = attend_args_flag(args, "json") ? JSON : (format)attend_args_word(args, "format", TOKENS)};
+	tokenize_run run = {.format =
+	                        attend_args_flag(args, "json") ? JSON : (format)attend_args_word(args, "format", TOKENS)};
 	const char *const model = attend_args_text(args, "model", NULL);
 	if (model == NULL) return attend_usage(attend_args_command(args), "-m DIR is needed");
 	run.options.no_special_tokens = !attend_args_flag_or(args, "special-tokens", true);

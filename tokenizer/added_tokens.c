@@ -35,12 +35,12 @@ struct attend_added_tokens {
 	size_t count, capacity;
 	pattern *special, *classic;
 	size_t special_count, special_capacity, classic_count, classic_capacity;
-	attend_map *by_content;   /* content -> index in tokens */
-	attend_map *special_set;  /* contents of special tokens */
-	int32_t max_id;           /* -1: none */
-	int32_t first_id;         /* of by_id[0] */
-	int32_t *by_id;           /* made by finish: index in tokens or -1 */
-	matcher matchers[2];      /* [normalized] */
+	attend_map *by_content;  /* content -> index in tokens */
+	attend_map *special_set; /* contents of special tokens */
+	int32_t max_id;          /* -1: none */
+	int32_t first_id;        /* of by_id[0] */
+	int32_t *by_id;          /* made by finish: index in tokens or -1 */
+	matcher matchers[2];     /* [normalized] */
 };
 
 attend_status attend_added_tokens_new(attend_added_tokens **out)
@@ -103,11 +103,13 @@ static int32_t next_id(const attend_added_tokens *a, const attend_token_model *m
 	return a->max_id >= 0 && (size_t)a->max_id >= size ? a->max_id + 1 : (int32_t)size;
 }
 
-static attend_status new_token(attend_added_tokens *a, const attend_token_model *model, const attend_added_token *token, size_t *index)
+static attend_status new_token(attend_added_tokens *a, const attend_token_model *model, const attend_added_token *token,
+                               size_t *index)
 {
 	int32_t id = model->ops->token_to_id(model, token->content, token->size);
 	if (id < 0) id = next_id(a, model);
-	if (a->count == a->capacity) ATTEND_TRY(attend_grow(&a->tokens, &a->capacity, a->count + 1, sizeof *a->tokens, "added tokens"));
+	if (a->count == a->capacity)
+		ATTEND_TRY(attend_grow(&a->tokens, &a->capacity, a->count + 1, sizeof *a->tokens, "added tokens"));
 	char *content = malloc(token->size + 1);
 	if (!content) return attend_fail_memory(token->size, "added tokens");
 	memcpy(content, token->content, token->size);
@@ -125,7 +127,8 @@ static attend_status new_token(attend_added_tokens *a, const attend_token_model 
 	return ATTEND_OK;
 }
 
-attend_status attend_added_tokens_add(attend_added_tokens *a, const attend_token_model *model, attend_added_token *token)
+attend_status attend_added_tokens_add(attend_added_tokens *a, const attend_token_model *model,
+                                      attend_added_token *token)
 {
 	token->id = -1;
 	if (token->size == 0) return ATTEND_OK;
@@ -153,7 +156,8 @@ attend_status attend_added_tokens_add(attend_added_tokens *a, const attend_token
 /* ---- search tables ---- */
 
 /* Normalise (if `normalized`) the content of a token; malloc'ed. */
-static attend_status spell(char **out, size_t *size, const attend_added_token *token, bool normalized, const attend_normalizer *normalizer)
+static attend_status spell(char **out, size_t *size, const attend_added_token *token, bool normalized,
+                           const attend_normalizer *normalizer)
 {
 	attend_normalized n = {0};
 	attend_status status = attend_normalized_set(&n, token->content, token->size, 0, false);
@@ -178,8 +182,8 @@ typedef struct spellings {
 	size_t count;
 } spellings;
 
-static attend_status add_spelling(const attend_added_tokens *a, const pattern *p, const attend_normalizer *normalizer, spellings *s,
-                                  matcher *m)
+static attend_status add_spelling(const attend_added_tokens *a, const pattern *p, const attend_normalizer *normalizer,
+                                  spellings *s, matcher *m)
 {
 	const attend_added_token *const token = &a->tokens[p->token].token;
 	char *text;
@@ -192,7 +196,8 @@ static attend_status add_spelling(const attend_added_tokens *a, const pattern *p
 	return ATTEND_OK;
 }
 
-static attend_status build(attend_added_tokens *a, const attend_normalizer *normalizer, bool normalized, spellings *s, matcher *m)
+static attend_status build(attend_added_tokens *a, const attend_normalizer *normalizer, bool normalized, spellings *s,
+                           matcher *m)
 {
 	for (size_t i = 0; i < a->special_count; i++)
 		if (a->special[i].normalized == normalized) ATTEND_TRY(add_spelling(a, &a->special[i], normalizer, s, m));
@@ -209,7 +214,8 @@ static attend_status build_matcher(attend_added_tokens *a, const attend_normaliz
 	const size_t most = a->special_count + a->classic_count;
 	matcher *m = &a->matchers[normalized];
 	matcher_free(m);
-	spellings s = {.keys = attend_alloc_array(most + 1, sizeof *s.keys), .owned = attend_alloc_array(most + 1, sizeof *s.owned)};
+	spellings s = {.keys = attend_alloc_array(most + 1, sizeof *s.keys),
+	               .owned = attend_alloc_array(most + 1, sizeof *s.owned)};
 	m->ids = attend_alloc_array(most + 1, sizeof *m->ids);
 	attend_status status = s.keys && s.owned && m->ids ? ATTEND_OK : attend_fail_memory(most, "added tokens");
 	if (status == ATTEND_OK) status = build(a, normalizer, normalized, &s, m);
@@ -296,7 +302,8 @@ void attend_stretches_free(attend_stretches *list)
 static attend_status push_stretch(attend_stretches *list, int32_t id, size_t start, size_t end)
 {
 	if (list->count == list->capacity)
-		ATTEND_TRY(attend_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items, "stretches of text"));
+		ATTEND_TRY(
+			attend_grow(&list->items, &list->capacity, list->count + 1, sizeof *list->items, "stretches of text"));
 	list->items[list->count++] = (attend_stretch){id, (uint32_t)start, (uint32_t)end};
 	return ATTEND_OK;
 }
@@ -354,7 +361,8 @@ attend_status attend_added_tokens_cut(const attend_added_tokens *a, const char *
 {
 	const matcher *m = &a->matchers[normalized];
 	out->count = 0;
-	size_t done = 0; /* all before is in stretches */
+	size_t done = 0;      /* all before is in stretches */
+	size_t blank_end = 0; /* where the last token's blanks ended */
 	for (size_t at = 0; m->count > 0 && at < size;) {
 		int32_t id = -1;
 		if (!m->starts[(unsigned char)text[at]]) {
@@ -373,7 +381,7 @@ attend_status attend_added_tokens_cut(const attend_added_tokens *a, const char *
 		if (token->single_word && is_part_of_word(text, size, start, end)) continue;
 		/* A token of blanks may begin among those that the one before took: it overlaps, as in the reference. */
 		if (token->lstrip) start = start > done ? strip_left(text, start, done) : done;
-		if (token->rstrip) end = strip_right(text, size, end);
+		if (token->rstrip) end = blank_end = strip_right(text, size, end > blank_end ? end : blank_end);
 		if (start >= end) continue;
 		if (done < start) ATTEND_TRY(push_stretch(out, -1, done, start));
 		ATTEND_TRY(push_stretch(out, id, start, end));

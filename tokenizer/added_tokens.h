@@ -5,7 +5,8 @@
 #include "tokenizer/normalized.h"
 
 attend_status attend_added_tokens_new(attend_added_tokens **out);
-attend_status attend_added_tokens_add(attend_added_tokens *added, const attend_token_model *model, attend_added_token *token);
+attend_status attend_added_tokens_add(attend_added_tokens *added, const attend_token_model *model,
+                                      attend_added_token *token);
 /* Build the search tables; `normalizer` spells the patterns of normalized tokens. */
 attend_status attend_added_tokens_finish(attend_added_tokens *added, const attend_normalizer *normalizer);
 

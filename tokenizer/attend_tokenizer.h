@@ -99,20 +99,20 @@ enum {
 };
 
 typedef struct attend_encode_options {
-	bool no_special_tokens;       /* leave out [CLS] and friends */
-	bool truncate_left;           /* cut at the beginning */
-	bool return_overflowing;      /* keep what was cut, as windows that overlap by `stride` tokens */
-	bool split_special_tokens;    /* special tokens in the text are plain text */
+	bool no_special_tokens;    /* leave out [CLS] and friends */
+	bool truncate_left;        /* cut at the beginning */
+	bool return_overflowing;   /* keep what was cut, as windows that overlap by `stride` tokens */
+	bool split_special_tokens; /* special tokens in the text are plain text */
 	attend_truncation truncation;
-	size_t max_length;            /* special tokens count; used with truncation only */
-	size_t stride;                /* < max_length - special tokens */
-	unsigned fields;              /* ATTEND_ENCODE_... */
+	size_t max_length; /* special tokens count; used with truncation only */
+	size_t stride;     /* < max_length - special tokens */
+	unsigned fields;   /* ATTEND_ENCODE_... */
 } attend_encode_options;
 
 /* Tokenise one text. `options` may be NULL: special tokens, no truncation, ids alone. ATTEND_ERR_DATA: invalid UTF-8 (byte
  * position named) or a text that cannot be truncated as asked; ATTEND_ERR_ARG: options that exclude each other. */
-ATTEND_API attend_status attend_tokenizer_encode(attend_encoding *out, const attend_tokenizer *tokenizer, const char *text,
-                                                 size_t size, const attend_encode_options *options);
+ATTEND_API attend_status attend_tokenizer_encode(attend_encoding *out, const attend_tokenizer *tokenizer,
+                                                 const char *text, size_t size, const attend_encode_options *options);
 /* Tokenise a pair; offsets restart in the second text. */
 ATTEND_API attend_status attend_tokenizer_encode_pair(attend_encoding *out, const attend_tokenizer *tokenizer,
                                                       const char *text, size_t size, const char *pair, size_t pair_size,
@@ -128,14 +128,14 @@ typedef struct attend_text {
 } attend_text;
 
 /* Tokenise `count` texts on the thread team. out[count]; on failure nothing is left to free and the message names the
- * first failing index. */
+ * first failing index (where there are several). */
 ATTEND_API attend_status attend_tokenizer_encode_batch(attend_encoding *out, const attend_tokenizer *tokenizer,
                                                        const attend_text *texts, size_t count,
                                                        const attend_encode_options *options);
 
 /* Ids of many texts in one ragged array: text i has ids[starts[i] .. starts[i + 1] - 1]. The fastest way. */
 typedef struct attend_ids {
-	int32_t *ids; /* never NULL */
+	int32_t *ids;   /* never NULL */
 	size_t *starts; /* count + 1 */
 	size_t count;
 } attend_ids;

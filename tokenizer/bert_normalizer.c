@@ -25,7 +25,8 @@ static attend_status put_lower(const attend_bert_rules *rules, attend_normalized
 }
 
 /* One character (not ASCII) through all the steps. *odd: a mark that stays: canonical ordering matters. */
-static attend_status put_character(const attend_bert_rules *rules, attend_normalized *n, uint32_t c, size_t size, bool *odd)
+static attend_status put_character(const attend_bert_rules *rules, attend_normalized *n, uint32_t c, size_t size,
+                                   bool *odd)
 {
 	if (rules->clean_text) c = clean(c);
 	if (c == UINT32_MAX) {
@@ -85,10 +86,8 @@ static attend_status strip_marks(attend_normalized *n)
 	for (size_t i = 0; i < n->size;) {
 		size_t size;
 		const uint32_t c = attend_utf8_decode(n->text + i, &size);
-		if (attend_is_bert_mark(c))
-			attend_change_drop(n, size);
-		else
-			ATTEND_TRY(attend_change_keep(n, n->text + i, size));
+		if (attend_is_bert_mark(c)) attend_change_drop(n, size);
+		else ATTEND_TRY(attend_change_keep(n, n->text + i, size));
 		i += size;
 	}
 	attend_change_commit(n);
@@ -100,7 +99,8 @@ attend_status attend_bert_normalize(const attend_bert_rules *rules, attend_norma
 	bool odd = false;
 	ATTEND_TRY(one_pass(rules, n, &odd));
 	if (!odd) return ATTEND_OK;
-	const attend_bert_rules first = {.clean_text = rules->clean_text, .handle_chinese_chars = rules->handle_chinese_chars};
+	const attend_bert_rules first = {.clean_text = rules->clean_text,
+	                                 .handle_chinese_chars = rules->handle_chinese_chars};
 	const attend_bert_rules last = {.lowercase = rules->lowercase};
 	odd = false;
 	ATTEND_TRY(one_pass(&first, n, &odd));

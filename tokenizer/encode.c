@@ -14,7 +14,9 @@ static attend_status prepare(const attend_tokenizer *tokenizer, attend_scratch *
 {
 	const bool pair = text->pair != NULL;
 	ATTEND_TRY(attend_stages_run(tokenizer, scratch, 0, text->text, text->size, o->fields, o->split_special_tokens));
-	if (pair) ATTEND_TRY(attend_stages_run(tokenizer, scratch, 1, text->pair, text->pair_size, o->fields, o->split_special_tokens));
+	if (pair)
+		ATTEND_TRY(
+			attend_stages_run(tokenizer, scratch, 1, text->pair, text->pair_size, o->fields, o->split_special_tokens));
 	return attend_truncate(tokenizer, scratch, pair, o);
 }
 
@@ -30,16 +32,18 @@ static attend_status encode(attend_encoding *out, const attend_tokenizer *tokeni
 	return status;
 }
 
-attend_status attend_tokenizer_encode(attend_encoding *out, const attend_tokenizer *tokenizer, const char *text, size_t size,
-                                      const attend_encode_options *options)
+attend_status attend_tokenizer_encode(attend_encoding *out, const attend_tokenizer *tokenizer, const char *text,
+                                      size_t size, const attend_encode_options *options)
 {
-	if (!out || !tokenizer || (!text && size > 0)) return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode: NULL argument");
+	if (!out || !tokenizer || (!text && size > 0))
+		return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode: NULL argument");
 	const attend_text one = {text ? text : "", size, NULL, 0};
 	return encode(out, tokenizer, &one, options);
 }
 
-attend_status attend_tokenizer_encode_pair(attend_encoding *out, const attend_tokenizer *tokenizer, const char *text, size_t size,
-                                           const char *pair, size_t pair_size, const attend_encode_options *options)
+attend_status attend_tokenizer_encode_pair(attend_encoding *out, const attend_tokenizer *tokenizer, const char *text,
+                                           size_t size, const char *pair, size_t pair_size,
+                                           const attend_encode_options *options)
 {
 	if (!out || !tokenizer || (!text && size > 0) || (!pair && pair_size > 0))
 		return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode_pair: NULL argument");
@@ -131,14 +135,18 @@ static attend_status run_batch(batch *b, size_t count, size_t *share_count)
 	attend_parallel(*share_count, run_share, b);
 	for (size_t i = 0; i < *share_count; i++)
 		if (b->shares[i].status != ATTEND_OK)
-			return attend_fail(b->shares[i].status, "text %zu: %s", b->shares[i].failed, b->shares[i].message);
+			return count == 1
+			           ? attend_fail(b->shares[i].status, "%s", b->shares[i].message)
+			           : attend_fail(b->shares[i].status, "text %zu: %s", b->shares[i].failed, b->shares[i].message);
 	return ATTEND_OK;
 }
 
-attend_status attend_tokenizer_encode_batch(attend_encoding *out, const attend_tokenizer *tokenizer, const attend_text *texts,
-                                            size_t count, const attend_encode_options *options)
+attend_status attend_tokenizer_encode_batch(attend_encoding *out, const attend_tokenizer *tokenizer,
+                                            const attend_text *texts, size_t count,
+                                            const attend_encode_options *options)
 {
-	if (!tokenizer || (count > 0 && (!out || !texts))) return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode_batch: NULL argument");
+	if (!tokenizer || (count > 0 && (!out || !texts)))
+		return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode_batch: NULL argument");
 	if (count == 0) return ATTEND_OK;
 	memset(out, 0, count * sizeof *out);
 	batch b = {tokenizer, texts, options ? options : &DEFAULTS, out, NULL, NULL};
@@ -178,10 +186,11 @@ static attend_status join_shares(attend_ids *out, const batch *b, size_t shares,
 	return ATTEND_OK;
 }
 
-attend_status attend_tokenizer_encode_ids(attend_ids *out, const attend_tokenizer *tokenizer, const attend_text *texts, size_t count,
-                                          const attend_encode_options *options)
+attend_status attend_tokenizer_encode_ids(attend_ids *out, const attend_tokenizer *tokenizer, const attend_text *texts,
+                                          size_t count, const attend_encode_options *options)
 {
-	if (!out || !tokenizer || (count > 0 && !texts)) return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode_ids: NULL argument");
+	if (!out || !tokenizer || (count > 0 && !texts))
+		return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_encode_ids: NULL argument");
 	attend_encode_options o = options ? *options : DEFAULTS;
 	o.fields = 0;
 	o.return_overflowing = false;

@@ -9,7 +9,8 @@
 /* The template for one text or two; a post-processor without any puts B behind A. */
 static const attend_template *template_of(const attend_tokenizer *tokenizer, bool pair)
 {
-	static attend_template_piece plain[2] = {{.kind = ATTEND_PIECE_A, .type_id = 0}, {.kind = ATTEND_PIECE_B, .type_id = 1}};
+	static attend_template_piece plain[2] = {{.kind = ATTEND_PIECE_A, .type_id = 0},
+	                                         {.kind = ATTEND_PIECE_B, .type_id = 1}};
 	static const attend_template single = {plain, 1}, both = {plain, 2};
 	const attend_template *const own = pair ? &tokenizer->postprocessor->pair : &tokenizer->postprocessor->single;
 	if (own->count > 0) return own;
@@ -17,8 +18,8 @@ static const attend_template *template_of(const attend_tokenizer *tokenizer, boo
 }
 
 /* Tokens of a piece; *window gets them if they are a text's. */
-static size_t piece_count(const attend_scratch *scratch, const attend_template_piece *piece, const size_t which[2], bool specials,
-                          attend_window *window)
+static size_t piece_count(const attend_scratch *scratch, const attend_template_piece *piece, const size_t which[2],
+                          bool specials, attend_window *window)
 {
 	if (piece->kind == ATTEND_PIECE_SPECIAL) return specials ? piece->count : 0;
 	const int side = piece->kind == ATTEND_PIECE_B;
@@ -26,25 +27,28 @@ static size_t piece_count(const attend_scratch *scratch, const attend_template_p
 	return window->end - window->start;
 }
 
-size_t attend_assemble_count(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair, const size_t which[2],
-                             bool specials)
+size_t attend_assemble_count(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair,
+                             const size_t which[2], bool specials)
 {
 	const attend_template *const template = template_of(tokenizer, pair);
 	size_t count = 0;
 	attend_window window;
-	for (size_t i = 0; i < template->count; i++) count += piece_count(scratch, &template->pieces[i], which, specials, &window);
+	for (size_t i = 0; i < template->count; i++)
+		count += piece_count(scratch, &template->pieces[i], which, specials, &window);
 	return count;
 }
 
-void attend_assemble_ids(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair, const size_t which[2],
-                         bool specials, int32_t *ids)
+void attend_assemble_ids(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair,
+                         const size_t which[2], bool specials, int32_t *ids)
 {
 	const attend_template *const template = template_of(tokenizer, pair);
 	for (size_t i = 0; i < template->count; i++) {
 		const attend_template_piece *const piece = &template->pieces[i];
 		attend_window window = {0, 0};
 		const size_t count = piece_count(scratch, piece, which, specials, &window);
-		const int32_t *const from = piece->kind == ATTEND_PIECE_SPECIAL ? piece->ids : scratch->sequences[piece->kind == ATTEND_PIECE_B].tokens.ids + window.start;
+		const int32_t *const from = piece->kind == ATTEND_PIECE_SPECIAL
+		                                ? piece->ids
+		                                : scratch->sequences[piece->kind == ATTEND_PIECE_B].tokens.ids + window.start;
 		if (count) memcpy(ids, from, count * sizeof *ids);
 		ids += count;
 	}
@@ -72,7 +76,8 @@ static attend_status count_characters(attend_sequence *s)
 		ATTEND_TRY(attend_grow(&s->chars, &s->char_capacity, s->tokens.count, sizeof *s->chars, "offsets"));
 	cursor start = {s->text, s->size, 0, 0}, end = start;
 	for (size_t i = 0; i < s->tokens.count; i++)
-		s->chars[i] = (attend_span){characters_before(&start, s->tokens.spans[i].start), characters_before(&end, s->tokens.spans[i].end)};
+		s->chars[i] = (attend_span){characters_before(&start, s->tokens.spans[i].start),
+		                            characters_before(&end, s->tokens.spans[i].end)};
 	return ATTEND_OK;
 }
 
@@ -131,10 +136,8 @@ static size_t first_surface(const attend_sequence *s, size_t token)
 	size_t low = 0, high = s->surface_count;
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
-		if (s->surfaces[middle].token < token)
-			low = middle + 1;
-		else
-			high = middle;
+		if (s->surfaces[middle].token < token) low = middle + 1;
+		else high = middle;
 	}
 	return low;
 }
@@ -179,8 +182,8 @@ static bool marks_special(const job *j, int32_t id)
 }
 
 /* `overflow`: the window is not its text's first one. The reference's templates set the types of first windows only. */
-static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w, bool overflow,
-                      char **pool)
+static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w,
+                      bool overflow, char **pool)
 {
 	const int side = piece->kind == ATTEND_PIECE_B;
 	const attend_sequence *const s = &j->scratch->sequences[side];
@@ -201,7 +204,8 @@ static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_
 			e->sequence_ids[at] = side;
 			if (post->trim_offsets) {
 				uint32_t leading = 0, trailing = 0;
-				attend_postprocessor_trim(post, token, size, i == w.start || s->chars[i].start == 0, &leading, &trailing);
+				attend_postprocessor_trim(post, token, size, i == w.start || s->chars[i].start == 0, &leading,
+				                          &trailing);
 				trim(s->text, &e->offsets[at], &e->byte_offsets[at], leading, trailing);
 			}
 		}
@@ -262,8 +266,7 @@ static attend_status fill(const job *j, attend_encoding *out, bool pair, const s
 		const size_t size = piece_count(j->scratch, piece, which, specials, &window);
 		if (piece->kind != ATTEND_PIECE_SPECIAL)
 			fill_text(j, &e, at, piece, window, which[piece->kind == ATTEND_PIECE_B] > 0, &pool);
-		else if (specials)
-			fill_special(&e, at, piece);
+		else if (specials) fill_special(&e, at, piece);
 		at += size;
 	}
 	*out = e;
@@ -296,13 +299,14 @@ static attend_status fill_overflowing(const job *j, attend_encoding *out, bool p
 	return ATTEND_OK;
 }
 
-attend_status attend_assemble(attend_encoding *out, const attend_tokenizer *tokenizer, attend_scratch *scratch, bool pair,
-                              const attend_encode_options *options)
+attend_status attend_assemble(attend_encoding *out, const attend_tokenizer *tokenizer, attend_scratch *scratch,
+                              bool pair, const attend_encode_options *options)
 {
 	const job j = {tokenizer, scratch, template_of(tokenizer, pair), options};
 	const size_t first[2] = {0, 0};
 	attend_encoding e = {0};
-	for (int i = 0; options->fields & ATTEND_ENCODE_OFFSETS && i <= pair; i++) ATTEND_TRY(count_characters(&scratch->sequences[i]));
+	for (int i = 0; options->fields & ATTEND_ENCODE_OFFSETS && i <= pair; i++)
+		ATTEND_TRY(count_characters(&scratch->sequences[i]));
 	attend_status status = fill(&j, &e, pair, first);
 	if (status == ATTEND_OK && options->return_overflowing) status = fill_overflowing(&j, &e, pair);
 	if (status != ATTEND_OK) {

@@ -15,13 +15,13 @@ attend_status attend_truncate(const attend_tokenizer *tokenizer, attend_scratch 
                               const attend_encode_options *options);
 
 /* Tokens of one window each with the template around them; ids[count] is filled, count is what attend_assemble_count says. */
-size_t attend_assemble_count(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair, const size_t which[2],
-                             bool specials);
-void attend_assemble_ids(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair, const size_t which[2],
-                         bool specials, int32_t *ids);
+size_t attend_assemble_count(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair,
+                             const size_t which[2], bool specials);
+void attend_assemble_ids(const attend_tokenizer *tokenizer, const attend_scratch *scratch, bool pair,
+                         const size_t which[2], bool specials, int32_t *ids);
 
 /* All of it into *out. */
-attend_status attend_assemble(attend_encoding *out, const attend_tokenizer *tokenizer, attend_scratch *scratch, bool pair,
-                              const attend_encode_options *options);
+attend_status attend_assemble(attend_encoding *out, const attend_tokenizer *tokenizer, attend_scratch *scratch,
+                              bool pair, const attend_encode_options *options);
 
 #endif

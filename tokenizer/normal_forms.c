@@ -35,10 +35,8 @@ size_t attend_decompose(uint32_t out[ATTEND_MAX_DECOMPOSITION], uint32_t c, bool
 	size_t low = 0, high = attend_unicode_decomposition_count;
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
-		if (attend_unicode_decompositions[middle].code < c)
-			low = middle + 1;
-		else
-			high = middle;
+		if (attend_unicode_decompositions[middle].code < c) low = middle + 1;
+		else high = middle;
 	}
 	const attend_unicode_decomposition *d = &attend_unicode_decompositions[low];
 	const bool second = compatibility && d->compatibility > 0;
@@ -62,10 +60,8 @@ static uint32_t compose(uint32_t first, uint32_t second)
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
 		const attend_unicode_pair *p = &attend_unicode_pairs[middle];
-		if (((uint64_t)p->first << 32 | p->second) < key)
-			low = middle + 1;
-		else
-			high = middle;
+		if (((uint64_t)p->first << 32 | p->second) < key) low = middle + 1;
+		else high = middle;
 	}
 	if (low == attend_unicode_pair_count) return 0;
 	const attend_unicode_pair *p = &attend_unicode_pairs[low];
@@ -171,10 +167,8 @@ static attend_status flush_run(parts *run, parts *spare, composer *k, attend_nor
 {
 	ATTEND_TRY(sort_marks(run->items, run->count, spare));
 	for (size_t i = 0; i < run->count; i++) {
-		if (k)
-			ATTEND_TRY(compose_put(k, &run->items[i]));
-		else
-			ATTEND_TRY(attend_change_put_char(n, run->items[i].c, run->items[i].change));
+		if (k) ATTEND_TRY(compose_put(k, &run->items[i]));
+		else ATTEND_TRY(attend_change_put_char(n, run->items[i].c, run->items[i].change));
 	}
 	run->count = 0;
 	return ATTEND_OK;
@@ -196,10 +190,8 @@ static attend_status normalize(attend_normalized *n, bool compatibility, compose
 				continue;
 			}
 			ATTEND_TRY(flush_run(run, spare, k, n));
-			if (k)
-				ATTEND_TRY(compose_put(k, &p));
-			else
-				ATTEND_TRY(attend_change_put_char(n, p.c, p.change));
+			if (k) ATTEND_TRY(compose_put(k, &p));
+			else ATTEND_TRY(attend_change_put_char(n, p.c, p.change));
 		}
 	}
 	ATTEND_TRY(flush_run(run, spare, k, n));

@@ -17,7 +17,8 @@ void attend_normalized_free(attend_normalized *n)
 
 attend_status attend_normalized_set(attend_normalized *n, const char *text, size_t size, uint32_t base, bool tracked)
 {
-	if (size > ATTEND_MAX_TEXT) return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);
+	if (size > ATTEND_MAX_TEXT)
+		return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);
 	if (size > n->capacity) ATTEND_TRY(attend_grow(&n->text, &n->capacity, size, 1, "text"));
 	if (size) memcpy(n->text, text, size);
 	n->size = size;

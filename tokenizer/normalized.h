@@ -14,10 +14,11 @@ enum { ATTEND_MAX_TEXT = 1 << 30 }; /* bytes of a text, original or normalised *
 typedef struct attend_normalized {
 	char *text;
 	size_t size;
-	attend_span *origin; /* per byte: where its character came from, in the original; only while `tracked && !identity` */
-	uint32_t base;       /* offset in the original of the text that this began with */
-	bool tracked;        /* offsets are wanted */
-	bool identity;       /* unchanged so far: text[i] is the original's byte base + i */
+	attend_span
+		*origin;   /* per byte: where its character came from, in the original; only while `tracked && !identity` */
+	uint32_t base; /* offset in the original of the text that this began with */
+	bool tracked;  /* offsets are wanted */
+	bool identity; /* unchanged so far: text[i] is the original's byte base + i */
 	size_t capacity, origin_capacity;
 	/* The other half of a change: what is being written. */
 	char *new_text;
@@ -31,7 +32,8 @@ void attend_normalized_free(attend_normalized *n);
 /* Take a copy of text[size], which lies at byte `base` of the original. DATA: longer than ATTEND_MAX_TEXT. */
 attend_status attend_normalized_set(attend_normalized *n, const char *text, size_t size, uint32_t base, bool tracked);
 /* Become a copy of [start, end) of `from`, places included. */
-attend_status attend_normalized_slice(attend_normalized *n, const attend_normalized *from, uint32_t start, uint32_t end);
+attend_status attend_normalized_slice(attend_normalized *n, const attend_normalized *from, uint32_t start,
+                                      uint32_t end);
 /* Bytes of the original that [start, end) of the text came from. Not tracked: known as long as nothing changed. */
 attend_span attend_normalized_origin(const attend_normalized *n, uint32_t start, uint32_t end);
 
@@ -44,7 +46,8 @@ void attend_change_commit(attend_normalized *n);
 /* Where old byte `i` came from. */
 static inline attend_span attend_old_origin(const attend_normalized *n, size_t i)
 {
-	if (!n->identity) return i < n->size ? n->origin[i] : (n->size ? n->origin[n->size - 1] : (attend_span){n->base, n->base});
+	if (!n->identity)
+		return i < n->size ? n->origin[i] : (n->size ? n->origin[n->size - 1] : (attend_span){n->base, n->base});
 	size_t start = i < n->size ? i : n->size;
 	while (start > 0 && (start == n->size || !attend_utf8_is_start(n->text[start]))) start--;
 	const size_t end = start < n->size ? start + attend_utf8_size((unsigned char)n->text[start]) : start;
@@ -59,10 +62,8 @@ static inline attend_status attend_change_put(attend_normalized *n, const char *
 	for (size_t i = 0; i < size; i++) n->new_text[n->new_size + i] = bytes[i];
 	if (n->tracked) {
 		attend_span from = {n->base, n->base};
-		if (change <= 0)
-			from = attend_old_origin(n, n->old);
-		else if (n->old > 0)
-			from = attend_old_origin(n, n->old - 1);
+		if (change <= 0) from = attend_old_origin(n, n->old);
+		else if (n->old > 0) from = attend_old_origin(n, n->old - 1);
 		for (size_t i = 0; i < size; i++) n->new_origin[n->new_size + i] = from;
 		for (int skip = change; skip <= 0 && n->old < n->size; skip++)
 			n->old += attend_utf8_size((unsigned char)n->text[n->old]);

@@ -77,7 +77,8 @@ static attend_status copy_content(attend_normalizer *n, const attend_json *json,
 static attend_status read_sequence(attend_normalizer *n, const attend_json *json)
 {
 	const attend_json *const list = attend_json_get(json, "normalizers");
-	if (!list || attend_json_type(list) != ATTEND_JSON_ARRAY) return attend_json_fail(json, "\"normalizers\" must be an array");
+	if (!list || attend_json_type(list) != ATTEND_JSON_ARRAY)
+		return attend_json_fail(json, "\"normalizers\" must be an array");
 	n->parts = attend_alloc_array(attend_json_count(list) + 1, sizeof *n->parts);
 	if (!n->parts) return attend_fail_memory(sizeof *n->parts, "normalizer");
 	for (const attend_json *part = attend_json_first(list); part; part = attend_json_next(part)) {
@@ -264,10 +265,8 @@ static attend_status run_strip_accents(attend_normalized *n)
 	ATTEND_TRY(attend_change_begin(n, 0, n->size));
 	for (size_t i = 0; i < n->size;) {
 		size_t size;
-		if (attend_is_combining(attend_utf8_decode(n->text + i, &size)))
-			attend_change_drop(n, size);
-		else
-			ATTEND_TRY(attend_change_keep(n, n->text + i, size));
+		if (attend_is_combining(attend_utf8_decode(n->text + i, &size))) attend_change_drop(n, size);
+		else ATTEND_TRY(attend_change_keep(n, n->text + i, size));
 		i += size;
 	}
 	attend_change_commit(n);
@@ -297,10 +296,8 @@ static attend_status put_content(attend_normalized *n, const char *content, size
 	ATTEND_TRY(attend_change_grow(n, size));
 	if (n->tracked) {
 		attend_span from = {n->base, n->base};
-		if (empty_match)
-			from = n->new_size > 0 ? n->new_origin[n->new_size - 1] : from;
-		else
-			from = attend_old_origin(n, n->old - 1);
+		if (empty_match) from = n->new_size > 0 ? n->new_origin[n->new_size - 1] : from;
+		else from = attend_old_origin(n, n->old - 1);
 		for (size_t i = 0; i < size; i++) n->new_origin[n->new_size + i] = from;
 	}
 	memcpy(n->new_text + n->new_size, content, size);
@@ -332,7 +329,8 @@ static attend_status run_replace(const attend_normalizer *r, attend_normalized *
 /* SentencePiece's nmt rules without the NFKC part. UINT32_MAX: removed. */
 static uint32_t nmt(uint32_t c)
 {
-	if ((c >= 0x1 && c <= 0x8) || c == 0xb || (c >= 0xe && c <= 0x1f) || c == 0x7f || c == 0x8f || c == 0x9f) return UINT32_MAX;
+	if ((c >= 0x1 && c <= 0x8) || c == 0xb || (c >= 0xe && c <= 0x1f) || c == 0x7f || c == 0x8f || c == 0x9f)
+		return UINT32_MAX;
 	const bool blank = c == 0x9 || c == 0xa || c == 0xc || c == 0xd || c == 0x1680 || (c >= 0x200b && c <= 0x200f) ||
 	                   c == 0x2028 || c == 0x2029 || c == 0x2581 || c == 0xfeff || c == 0xfffd;
 	return blank ? ' ' : c;
@@ -344,10 +342,8 @@ static attend_status run_nmt(attend_normalized *n)
 	for (size_t i = 0; i < n->size;) {
 		size_t size;
 		const uint32_t c = nmt(attend_utf8_decode(n->text + i, &size));
-		if (c == UINT32_MAX)
-			attend_change_drop(n, size);
-		else
-			ATTEND_TRY(attend_change_put_char(n, c, 0));
+		if (c == UINT32_MAX) attend_change_drop(n, size);
+		else ATTEND_TRY(attend_change_put_char(n, c, 0));
 		i += size;
 	}
 	attend_change_commit(n);
@@ -358,7 +354,8 @@ static attend_status run_byte_level(attend_normalized *n)
 {
 	ATTEND_TRY(attend_change_begin(n, 0, n->size + n->size / 2));
 	for (size_t i = 0; i < n->size; i++)
-		ATTEND_TRY(attend_change_put_char(n, attend_byte_to_char((unsigned char)n->text[i]), !attend_utf8_is_start(n->text[i])));
+		ATTEND_TRY(attend_change_put_char(n, attend_byte_to_char((unsigned char)n->text[i]),
+		                                  !attend_utf8_is_start(n->text[i])));
 	attend_change_commit(n);
 	return ATTEND_OK;
 }

@@ -35,7 +35,8 @@ static const char *replacement(const attend_charsmap *map, uint32_t value, size_
 }
 
 /* Walk the keys that are prefixes of text; stop at the first or keep the last. *used gets the key's bytes. */
-static const char *find(const attend_charsmap *map, const char *text, size_t size, bool longest, size_t *used, size_t *out_size)
+static const char *find(const attend_charsmap *map, const char *text, size_t size, bool longest, size_t *used,
+                        size_t *out_size)
 {
 	const char *found = NULL;
 	size_t at = unit_offset(map->units[0]);
@@ -78,7 +79,8 @@ attend_status attend_charsmap_new(attend_charsmap **out, const void *blob, size_
 	if (size < 8) return attend_fail(ATTEND_ERR_FORMAT, "precompiled_charsmap of %zu bytes is cut short", size);
 	const size_t array = read_u32(bytes);
 	if (array % 4 != 0 || array < 4 || array > size - 4)
-		return attend_fail(ATTEND_ERR_FORMAT, "precompiled_charsmap: double array of %zu bytes in a blob of %zu", array, size);
+		return attend_fail(ATTEND_ERR_FORMAT, "precompiled_charsmap: double array of %zu bytes in a blob of %zu", array,
+		                   size);
 	attend_charsmap *map = calloc(1, sizeof *map);
 	uint32_t *units = attend_alloc_array(array / 4, sizeof *units);
 	char *pool = malloc(size - 4 - array + 1);

@@ -55,7 +55,8 @@ void attend_pretokenizer_free(attend_pretokenizer *p)
 static attend_status read_sequence(attend_pretokenizer *p, const attend_json *json)
 {
 	const attend_json *const list = attend_json_get(json, "pretokenizers");
-	if (!list || attend_json_type(list) != ATTEND_JSON_ARRAY) return attend_json_fail(json, "\"pretokenizers\" must be an array");
+	if (!list || attend_json_type(list) != ATTEND_JSON_ARRAY)
+		return attend_json_fail(json, "\"pretokenizers\" must be an array");
 	p->parts = attend_alloc_array(attend_json_count(list) + 1, sizeof *p->parts);
 	if (!p->parts) return attend_fail_memory(sizeof *p->parts, "pre-tokenizer");
 	for (const attend_json *part = attend_json_first(list); part; part = attend_json_next(part)) {
@@ -97,12 +98,9 @@ static attend_status read_metaspace(attend_pretokenizer *p, const attend_json *j
 	ATTEND_TRY(read_char(p->replacement, json, "replacement"));
 	ATTEND_TRY(attend_json_get_string(&scheme, json, "prepend_scheme"));
 	ATTEND_TRY(attend_json_get_bool(&add_prefix_space, json, "add_prefix_space"));
-	if (!scheme || strcmp(scheme, "always") == 0)
-		p->scheme = ALWAYS;
-	else if (strcmp(scheme, "first") == 0)
-		p->scheme = FIRST;
-	else if (strcmp(scheme, "never") == 0)
-		p->scheme = NEVER;
+	if (!scheme || strcmp(scheme, "always") == 0) p->scheme = ALWAYS;
+	else if (strcmp(scheme, "first") == 0) p->scheme = FIRST;
+	else if (strcmp(scheme, "never") == 0) p->scheme = NEVER;
 	else
 		return attend_json_fail(attend_json_get(json, "prepend_scheme"), "expected \"always\", \"first\" or \"never\"");
 	if (old && !add_prefix_space) {
@@ -292,7 +290,8 @@ static attend_status put_prefix(attend_normalized *n, const char *prefix, size_t
 
 /* Rewrite every word into a new text: a prefix where it is wanted, then the word through `put_word`. */
 static attend_status rewrite(const attend_pretokenizer *p, attend_words *words, const char *prefix,
-                             attend_status (*put_word)(const attend_pretokenizer *p, attend_normalized *n, attend_span word))
+                             attend_status (*put_word)(const attend_pretokenizer *p, attend_normalized *n,
+                                                       attend_span word))
 {
 	attend_normalized *const n = &words->n;
 	ATTEND_TRY(attend_change_begin(n, 0, n->size + n->size / 4 + 16));
@@ -318,7 +317,8 @@ static attend_status put_as_bytes(const attend_pretokenizer *p, attend_normalize
 {
 	(void)p;
 	for (size_t i = word.start; i < word.end; i++)
-		ATTEND_TRY(attend_change_put_char(n, attend_byte_to_char((unsigned char)n->text[i]), !attend_utf8_is_start(n->text[i])));
+		ATTEND_TRY(attend_change_put_char(n, attend_byte_to_char((unsigned char)n->text[i]),
+		                                  !attend_utf8_is_start(n->text[i])));
 	return ATTEND_OK;
 }
 
@@ -348,7 +348,8 @@ static attend_status run_byte_level(const attend_pretokenizer *p, attend_words *
 	if (p->use_regex) {
 		words->spare.count = 0;
 		for (size_t i = 0; i < words->spans.count; i++)
-			ATTEND_TRY(attend_scan(ATTEND_SCAN_GPT2, words->n.text, words->spans.items[i].start, words->spans.items[i].end, &words->spare));
+			ATTEND_TRY(attend_scan(ATTEND_SCAN_GPT2, words->n.text, words->spans.items[i].start,
+			                       words->spans.items[i].end, &words->spare));
 		attend_words_swap(words);
 	}
 	return skip_bytes ? ATTEND_OK : rewrite(p, words, NULL, put_as_bytes);
@@ -365,7 +366,8 @@ static attend_status run_split(const attend_pretokenizer *p, attend_words *words
 	if (p->scanner == ATTEND_SCAN_NONE) return attend_split_pattern(words, p->pattern, p->behavior, p->invert);
 	words->spare.count = 0;
 	for (size_t i = 0; i < words->spans.count; i++)
-		ATTEND_TRY(attend_scan(p->scanner, words->n.text, words->spans.items[i].start, words->spans.items[i].end, &words->spare));
+		ATTEND_TRY(attend_scan(p->scanner, words->n.text, words->spans.items[i].start, words->spans.items[i].end,
+		                       &words->spare));
 	attend_words_swap(words);
 	return ATTEND_OK;
 }
@@ -383,7 +385,9 @@ static attend_status run_step(const attend_pretokenizer *p, attend_words *words,
 	case WHITESPACE: return attend_split_words(words);
 	case WHITESPACE_SPLIT: return attend_split_chars(words, attend_is_whitespace, ATTEND_SPLIT_REMOVED);
 	case PUNCTUATION: return attend_split_chars(words, attend_is_bert_punctuation, p->behavior);
-	case DIGITS: return attend_split_chars(words, attend_is_numeric, p->individual ? ATTEND_SPLIT_ISOLATED : ATTEND_SPLIT_CONTIGUOUS);
+	case DIGITS:
+		return attend_split_chars(words, attend_is_numeric,
+		                          p->individual ? ATTEND_SPLIT_ISOLATED : ATTEND_SPLIT_CONTIGUOUS);
 	case SPLIT: return run_split(p, words);
 	case CHAR_DELIMITER: return attend_split_delimiter(words, p->delimiter);
 	case UNICODE_SCRIPTS: return attend_split_scripts(words);

@@ -71,12 +71,14 @@ attend_status attend_pattern_from_regex(attend_pattern **out, const char *regex,
 		static const unsigned char empty[1];
 		const unsigned char *const pattern = text.data ? (const unsigned char *)text.data : empty;
 		OnigErrorInfo info;
-		const int r = onig_new(&p->regex, pattern, pattern + text.size, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_ONIGURUMA, &info);
+		const int r = onig_new(&p->regex, pattern, pattern + text.size, ONIG_OPTION_NONE, ONIG_ENCODING_UTF8,
+		                       ONIG_SYNTAX_ONIGURUMA, &info);
 		if (r != ONIG_NORMAL) {
 			char message[ONIG_MAX_ERROR_MESSAGE_LEN + 1];
 			const int n = onig_error_code_to_str((unsigned char *)message, r, &info);
 			p->regex = NULL;
-			status = attend_fail(ATTEND_ERR_FORMAT, "regular expression \"%.200s\": %.*s", p->string, n > 0 ? n : 0, message);
+			status = attend_fail(ATTEND_ERR_FORMAT, "regular expression \"%.200s\": %.*s", p->string, n > 0 ? n : 0,
+			                     message);
 		}
 	}
 	attend_buffer_free(&text);
@@ -135,7 +137,8 @@ static attend_status find_string(const attend_pattern *p, const char *text, size
 	return ATTEND_OK;
 }
 
-static attend_status find_regex(const attend_pattern *p, const char *text, size_t size, OnigRegion *region, attend_span_list *out)
+static attend_status find_regex(const attend_pattern *p, const char *text, size_t size, OnigRegion *region,
+                                attend_span_list *out)
 {
 	const unsigned char *const begin = (const unsigned char *)text, *const end = begin + size;
 	size_t from = 0, last_end = SIZE_MAX;
@@ -145,7 +148,8 @@ static attend_status find_regex(const attend_pattern *p, const char *text, size_
 		if (r < 0) {
 			char message[ONIG_MAX_ERROR_MESSAGE_LEN + 1];
 			const int n = onig_error_code_to_str((unsigned char *)message, r);
-			return attend_fail(r == ONIGERR_MEMORY ? ATTEND_ERR_NOMEM : ATTEND_ERR_DATA, "regular expression \"%.200s\": %.*s", p->string, n > 0 ? n : 0, message);
+			return attend_fail(r == ONIGERR_MEMORY ? ATTEND_ERR_NOMEM : ATTEND_ERR_DATA,
+			                   "regular expression \"%.200s\": %.*s", p->string, n > 0 ? n : 0, message);
 		}
 		const size_t start = (size_t)region->beg[0], stop = (size_t)region->end[0];
 		if (start == stop && stop == last_end) { /* an empty match right behind the last one: look further on */

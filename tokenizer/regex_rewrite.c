@@ -76,14 +76,10 @@ static size_t rewrite_posix(attend_buffer *out, const char *pattern, size_t size
 	const char *const name = pattern + 2 + negated;
 	const size_t length = (size_t)(end - 1 - name), total = (size_t)(end - pattern) + 1;
 	const attend_unicode_set *set = NULL;
-	if (length == 5 && memcmp(name, "punct", 5) == 0)
-		set = find_set("posixpunct", 10, true);
-	else if (length > 2)
-		set = find_set(name, length, true);
-	if (set)
-		put_set(out, set, negated, true);
-	else
-		attend_buffer_append(out, pattern, total);
+	if (length == 5 && memcmp(name, "punct", 5) == 0) set = find_set("posixpunct", 10, true);
+	else if (length > 2) set = find_set(name, length, true);
+	if (set) put_set(out, set, negated, true);
+	else attend_buffer_append(out, pattern, total);
 	return total;
 }
 

@@ -162,8 +162,7 @@ attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t sta
 {
 	for (size_t at = start; at < end;) {
 		size_t next;
-		if (scanner == ATTEND_SCAN_GPT2)
-			next = attend_scan_gpt2(text + start, end - start, at - start) + start;
+		if (scanner == ATTEND_SCAN_GPT2) next = attend_scan_gpt2(text + start, end - start, at - start) + start;
 		else
 			next = attend_scan_gpt4(text + start, end - start, at - start, scanner == ATTEND_SCAN_GPT4 ? 3 : 1) + start;
 		ATTEND_TRY(attend_span_list_push(out, (uint32_t)at, (uint32_t)next));

@@ -7,8 +7,8 @@
 typedef enum attend_scanner {
 	ATTEND_SCAN_NONE,
 	ATTEND_SCAN_GPT2,
-	ATTEND_SCAN_GPT4,  /* \p{N}{1,3}: cl100k as tokenizer.json files spell it, Llama 3 */
-	ATTEND_SCAN_QWEN2  /* \p{N} */
+	ATTEND_SCAN_GPT4, /* \p{N}{1,3}: cl100k as tokenizer.json files spell it, Llama 3 */
+	ATTEND_SCAN_QWEN2 /* \p{N} */
 } attend_scanner;
 
 /* GPT-2's pattern, which ByteLevel uses. */
@@ -22,6 +22,7 @@ size_t attend_scan_gpt2(const char *text, size_t size, size_t at);
 size_t attend_scan_gpt4(const char *text, size_t size, size_t at, size_t max_digits);
 
 /* Append the words of text[start, end) to `out`, offsets relative to text. */
-attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t start, uint32_t end, attend_span_list *out);
+attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t start, uint32_t end,
+                          attend_span_list *out);
 
 #endif

@@ -60,7 +60,8 @@ static attend_status join(joiner *j, size_t start, size_t end, bool match)
 	return ATTEND_OK;
 }
 
-attend_status attend_split_pattern(attend_words *words, const attend_pattern *pattern, attend_split_behavior behavior, bool invert)
+attend_status attend_split_pattern(attend_words *words, const attend_pattern *pattern, attend_split_behavior behavior,
+                                   bool invert)
 {
 	words->spare.count = 0;
 	for (size_t i = 0; i < words->spans.count; i++) {
@@ -69,7 +70,8 @@ attend_status attend_split_pattern(attend_words *words, const attend_pattern *pa
 		size_t at = word.start;
 		ATTEND_TRY(attend_pattern_find(pattern, words->n.text + word.start, word.end - word.start, &words->matches));
 		for (size_t k = 0; k < words->matches.count; k++) {
-			const size_t start = word.start + words->matches.items[k].start, end = word.start + words->matches.items[k].end;
+			const size_t start = word.start + words->matches.items[k].start,
+						 end = word.start + words->matches.items[k].end;
 			if (start > at) ATTEND_TRY(join(&j, at, start, invert));
 			ATTEND_TRY(join(&j, start, end, !invert));
 			at = end;
@@ -81,8 +83,8 @@ attend_status attend_split_pattern(attend_words *words, const attend_pattern *pa
 	return ATTEND_OK;
 }
 
-static attend_status split_word(attend_words *words, attend_span word, bool (*is_delimiter)(uint32_t c), uint32_t delimiter,
-                                attend_split_behavior behavior)
+static attend_status split_word(attend_words *words, attend_span word, bool (*is_delimiter)(uint32_t c),
+                                uint32_t delimiter, attend_split_behavior behavior)
 {
 	const char *const text = words->n.text;
 	joiner j = {.words = words, .behavior = behavior};

@@ -17,7 +17,8 @@ typedef enum attend_split_behavior {
 void attend_words_swap(attend_words *words);
 
 /* By a pattern; `invert`: what lies between the matches are the delimiters. */
-attend_status attend_split_pattern(attend_words *words, const attend_pattern *pattern, attend_split_behavior behavior, bool invert);
+attend_status attend_split_pattern(attend_words *words, const attend_pattern *pattern, attend_split_behavior behavior,
+                                   bool invert);
 /* Each character of a class is a delimiter. */
 attend_status attend_split_chars(attend_words *words, bool (*is_delimiter)(uint32_t c), attend_split_behavior behavior);
 attend_status attend_split_delimiter(attend_words *words, uint32_t delimiter); /* removed */

@@ -22,7 +22,8 @@ attend_status attend_stages_new(attend_stages **out, const attend_tokenizer *tok
 	attend_stages *const p = calloc(1, sizeof *p);
 	if (!p) return attend_fail_memory(sizeof *p, "tokenizer");
 	attend_token_model *const model = tokenizer->model;
-	p->bytes = attend_pretokenizer_ends_in_bytes(tokenizer->pretokenizer) && model->ops->use_bytes && model->ops->use_bytes(model);
+	p->bytes = attend_pretokenizer_ends_in_bytes(tokenizer->pretokenizer) && model->ops->use_bytes &&
+	           model->ops->use_bytes(model);
 	p->needs_origin = attend_pretokenizer_needs_origin(tokenizer->pretokenizer, tokenizer->normalizer != NULL);
 	p->free_model = model->ops->scratch_free;
 	pthread_mutex_init(&p->mutex, NULL);
@@ -109,8 +110,12 @@ typedef struct run {
 
 static attend_status add_surface(attend_sequence *s, size_t token, const char *text, size_t size)
 {
+	/* Added tokens of blanks can overlap (rstrip) and spell the same text again and again. */
+	if (s->surface_text.size + size > 64 * s->size + (1u << 20))
+		return attend_fail(ATTEND_ERR_DATA, "spellings of overlapping added tokens: more than 64 times the text");
 	if (s->surface_count == s->surface_capacity)
-		ATTEND_TRY(attend_grow(&s->surfaces, &s->surface_capacity, s->surface_count + 1, sizeof *s->surfaces, "spellings"));
+		ATTEND_TRY(
+			attend_grow(&s->surfaces, &s->surface_capacity, s->surface_count + 1, sizeof *s->surfaces, "spellings"));
 	s->surfaces[s->surface_count++] = (attend_surface){(uint32_t)token, (uint32_t)s->surface_text.size, (uint32_t)size};
 	attend_buffer_append(&s->surface_text, text, size);
 	attend_buffer_append(&s->surface_text, "", 1);
@@ -224,7 +229,9 @@ static attend_status add_language_code(const run *r, uint32_t *start, uint32_t e
 		size_t length = i + 2;
 		int32_t id = attend_tokenizer_token_to_id(r->tokenizer, text, length);
 		if (id < 0) id = r->tokenizer->special_ids[ATTEND_TOKEN_UNK];
-		if (id < 0) return attend_fail(ATTEND_ERR_DATA, "language code \"%.*s\" is no token", (int)(length < 40 ? length : 40), text);
+		if (id < 0)
+			return attend_fail(ATTEND_ERR_DATA, "language code \"%.*s\" is no token", (int)(length < 40 ? length : 40),
+			                   text);
 		const attend_span place = {*start, *start + (uint32_t)length};
 		*start = place.end;
 		const char *const token = attend_tokenizer_id_to_token(r->tokenizer, id, &length);
@@ -233,8 +240,8 @@ static attend_status add_language_code(const run *r, uint32_t *start, uint32_t e
 	return ATTEND_OK;
 }
 
-attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scratch, unsigned which, const char *text, size_t size,
-                                  unsigned fields, bool plain_specials)
+attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scratch, unsigned which, const char *text,
+                                size_t size, unsigned fields, bool plain_specials)
 {
 	attend_sequence *const s = &scratch->sequences[which];
 	attend_stretches *const raw = &scratch->raw;
@@ -246,10 +253,12 @@ attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scrat
 	const bool surfaces = fields & ATTEND_ENCODE_TOKENS;
 	const run r = {t, scratch, s, fields != 0 || t->stages->needs_origin, surfaces, plain_specials};
 	s->tokens.with_spans = r.tracked;
-	if (size > ATTEND_MAX_TEXT) return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);
+	if (size > ATTEND_MAX_TEXT)
+		return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);
 	const size_t valid = attend_utf8_valid_prefix(text, size);
 	if (valid < size)
-		return attend_fail(ATTEND_ERR_DATA, "text is not UTF-8: byte 0x%02x at position %zu", (unsigned char)text[valid], valid);
+		return attend_fail(ATTEND_ERR_DATA, "text is not UTF-8: byte 0x%02x at position %zu",
+		                   (unsigned char)text[valid], valid);
 	ATTEND_TRY(attend_added_tokens_cut(t->added, text, size, false, plain_specials, raw));
 	for (size_t i = 0; i < raw->count; i++) {
 		attend_stretch x = raw->items[i];

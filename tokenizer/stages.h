@@ -8,7 +8,7 @@
 
 /* Token whose spelling is the text that it covers. */
 typedef struct attend_surface {
-	uint32_t token; /* index in the sequence */
+	uint32_t token;       /* index in the sequence */
 	uint32_t start, size; /* in surface_text */
 } attend_surface;
 
@@ -51,7 +51,7 @@ attend_status attend_scratch_take(attend_scratch **out, const attend_tokenizer *
 void attend_scratch_give(const attend_tokenizer *tokenizer, attend_scratch *scratch);
 
 /* Tokenise text into scratch->sequences[which]; `fields` and `plain_specials` as in attend_encode_options. */
-attend_status attend_stages_run(const attend_tokenizer *tokenizer, attend_scratch *scratch, unsigned which, const char *text,
-                                  size_t size, unsigned fields, bool plain_specials);
+attend_status attend_stages_run(const attend_tokenizer *tokenizer, attend_scratch *scratch, unsigned which,
+                                const char *text, size_t size, unsigned fields, bool plain_specials);
 
 #endif

@@ -146,14 +146,16 @@ attend_status attend_ids_parse(int32_t **out, size_t *count, const char *text, s
 	if (!read_ids(ids, count, text, size, &at)) {
 		free(ids);
 		const int shown = (int)(size - at < 20 ? size - at : 20);
-		return attend_fail(ATTEND_ERR_DATA, "token ids: expected numbers, found \"%.*s\" at position %zu", shown, text + at, at);
+		return attend_fail(ATTEND_ERR_DATA, "token ids: expected numbers, found \"%.*s\" at position %zu", shown,
+		                   text + at, at);
 	}
 	*out = ids;
 	return ATTEND_OK;
 }
 
 /* Spellings of the ids that have one, and which of them are special. */
-static attend_status spell(const attend_tokenizer *t, const int32_t *ids, size_t count, bool skip, attend_string_list *list, bool *special)
+static attend_status spell(const attend_tokenizer *t, const int32_t *ids, size_t count, bool skip,
+                           attend_string_list *list, bool *special)
 {
 	for (size_t i = 0; i < count; i++) {
 		size_t size;
@@ -167,10 +169,11 @@ static attend_status spell(const attend_tokenizer *t, const int32_t *ids, size_t
 	return ATTEND_OK;
 }
 
-attend_status attend_tokenizer_decode(char **out, size_t *size, const attend_tokenizer *t, const int32_t *ids, size_t count,
-                                      bool skip_special_tokens, attend_clean_up clean_up)
+attend_status attend_tokenizer_decode(char **out, size_t *size, const attend_tokenizer *t, const int32_t *ids,
+                                      size_t count, bool skip_special_tokens, attend_clean_up clean_up)
 {
-	if (!out || !size || !t || (!ids && count > 0)) return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_decode: NULL argument");
+	if (!out || !size || !t || (!ids && count > 0))
+		return attend_fail(ATTEND_ERR_ARG, "attend_tokenizer_decode: NULL argument");
 	attend_string_list list = {0};
 	attend_buffer text = {0};
 	bool *const special = attend_alloc_array(count + 1, sizeof *special);

@@ -51,12 +51,13 @@ typedef struct attend_token_model_ops {
 	/* Append the tokens of one word: word[size], size >= 1, valid UTF-8 (any bytes after use_bytes). Spans are bytes within
 	 * the word plus `base`. Cost must be near linear in size (words of megabytes occur). The result depends on the word
 	 * alone: the driver caches it. `scratch` is what scratch_new made for this thread (NULL without scratch_new). */
-	attend_status (*tokenize)(const attend_token_model *model, void *scratch, const char *word, size_t size, uint32_t base,
-	                          attend_token_list *out);
-	int32_t (*token_to_id)(const attend_token_model *model, const char *token, size_t size);        /* -1: none */
-	const char *(*id_to_token)(const attend_token_model *model, int32_t id, size_t *size);          /* NULL: none; NUL-terminated */
-	size_t (*vocab_size)(const attend_token_model *model);                                          /* entries */
-	size_t (*id_bound)(const attend_token_model *model);                                            /* largest id + 1 */
+	attend_status (*tokenize)(const attend_token_model *model, void *scratch, const char *word, size_t size,
+	                          uint32_t base, attend_token_list *out);
+	int32_t (*token_to_id)(const attend_token_model *model, const char *token, size_t size); /* -1: none */
+	const char *(*id_to_token)(const attend_token_model *model, int32_t id,
+	                           size_t *size);              /* NULL: none; NUL-terminated */
+	size_t (*vocab_size)(const attend_token_model *model); /* entries */
+	size_t (*id_bound)(const attend_token_model *model);   /* largest id + 1 */
 	/* NULL or: from now on words are raw bytes, of which each stands for its character in GPT-2's byte table (the ByteLevel
 	 * stage in front is skipped). Called once while loading. False: the model cannot; words stay text. */
 	bool (*use_bytes)(attend_token_model *model);
@@ -68,8 +69,8 @@ typedef struct attend_token_model_ops {
 /* First member of every model. */
 struct attend_token_model {
 	const attend_token_model_ops *ops;
-	int32_t unk_id;      /* -1: none */
-	bool surface_unk;    /* the spelling of an unk token in an encoding is the text it covers (Unigram) */
+	int32_t unk_id;   /* -1: none */
+	bool surface_unk; /* the spelling of an unk token in an encoding is the text it covers (Unigram) */
 };
 
 attend_status attend_wordpiece_from_json(attend_token_model **out, const attend_json *model);
@@ -102,8 +103,8 @@ attend_status attend_pattern_find(const attend_pattern *pattern, const char *tex
 /* ---- normalizer.c, pretokenizer.c ---- */
 
 typedef struct attend_normalizer attend_normalizer;
-attend_status attend_normalizer_from_json(attend_normalizer **out, const attend_json *json);   /* null: *out = NULL */
-attend_status attend_normalizer_from_text(attend_normalizer **out, const char *json_text);     /* for the legacy loaders */
+attend_status attend_normalizer_from_json(attend_normalizer **out, const attend_json *json); /* null: *out = NULL */
+attend_status attend_normalizer_from_text(attend_normalizer **out, const char *json_text); /* for the legacy loaders */
 /* Precompiled from the blob itself (not base64), copied; FORMAT when it is broken. */
 attend_status attend_normalizer_precompiled(attend_normalizer **out, const void *charsmap, size_t size);
 /* SentencePiece's own normaliser (longest match; huggingface.md section 3.6), for Marian. An empty charsmap is fine. */
@@ -127,8 +128,8 @@ typedef enum attend_piece_kind { ATTEND_PIECE_A, ATTEND_PIECE_B, ATTEND_PIECE_SP
 typedef struct attend_template_piece {
 	attend_piece_kind kind;
 	int32_t type_id;
-	int32_t *ids;        /* SPECIAL: what it expands to, owned */
-	char **tokens;       /* their spellings, owned, NUL-terminated */
+	int32_t *ids;  /* SPECIAL: what it expands to, owned */
+	char **tokens; /* their spellings, owned, NUL-terminated */
 	size_t count;
 } attend_template_piece;
 
@@ -193,19 +194,19 @@ void attend_added_tokens_free(attend_added_tokens *added);
 /* ---- the tokenizer: stages.c encoding.c decode.c ---- */
 
 struct attend_tokenizer {
-	attend_normalizer *normalizer;       /* NULL: none */
-	attend_pretokenizer *pretokenizer;   /* NULL: none, the whole piece is one word */
+	attend_normalizer *normalizer;     /* NULL: none */
+	attend_pretokenizer *pretokenizer; /* NULL: none, the whole piece is one word */
 	attend_token_model *model;
 	attend_postprocessor *postprocessor;
-	attend_decoder *decoder;             /* NULL: joined by ' ' */
+	attend_decoder *decoder; /* NULL: joined by ' ' */
 	attend_added_tokens *added;
 	int32_t special_ids[ATTEND_SPECIAL_TOKEN_COUNT]; /* -1: none */
-	size_t max_length;                   /* SIZE_MAX: not given */
-	bool clean_up;                       /* clean_up_tokenization_spaces */
+	size_t max_length;                               /* SIZE_MAX: not given */
+	bool clean_up;                                   /* clean_up_tokenization_spaces */
 	/* Marian's rules: text that starts with ">>" yields its part up to the first "<<" as one token; special tokens of the text,
 	 * but the unknown one, are marked in special_tokens_mask. */
 	bool marian_rules;
-	struct attend_stages *stages;    /* stages.c: plans and scratch pool, made by attend_tokenizer_finish */
+	struct attend_stages *stages; /* stages.c: plans and scratch pool, made by attend_tokenizer_finish */
 };
 
 /* An empty tokenizer: special ids -1, max_length SIZE_MAX. */

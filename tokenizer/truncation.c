@@ -8,7 +8,8 @@ static attend_status push_window(attend_scratch *scratch, int which, size_t star
 {
 	size_t *const count = &scratch->window_count[which];
 	if (*count == scratch->window_capacity[which])
-		ATTEND_TRY(attend_grow(&scratch->windows[which], &scratch->window_capacity[which], *count + 1, sizeof(attend_window), "windows"));
+		ATTEND_TRY(attend_grow(&scratch->windows[which], &scratch->window_capacity[which], *count + 1,
+		                       sizeof(attend_window), "windows"));
 	scratch->windows[which][(*count)++] = (attend_window){start, end};
 	return ATTEND_OK;
 }
@@ -22,7 +23,9 @@ static attend_status cut(attend_scratch *scratch, int which, size_t size, size_t
 		return o->return_overflowing ? push_window(scratch, which, 0, size) : ATTEND_OK;
 	}
 	if (o->stride >= most)
-		return attend_fail(ATTEND_ERR_ARG, "stride %zu must be less than the %zu tokens that are left to a text by the maximal length", o->stride, most);
+		return attend_fail(ATTEND_ERR_ARG,
+		                   "stride %zu must be less than the %zu tokens that are left to a text by the maximal length",
+		                   o->stride, most);
 	const size_t step = most - o->stride;
 	for (size_t done = 0;; done += step) {
 		const size_t reach = size - done; /* tokens not yet passed, on the side where cutting ends */
@@ -38,10 +41,8 @@ static void share(size_t n[2], size_t most)
 {
 	const bool swapped = n[0] > n[1];
 	size_t small = swapped ? n[1] : n[0], large;
-	if (small > most)
-		large = small;
-	else
-		large = small > most - small ? small : most - small;
+	if (small > most) large = small;
+	else large = small > most - small ? small : most - small;
 	if (small + large > most) {
 		small = most / 2;
 		large = small + most % 2;
@@ -50,7 +51,8 @@ static void share(size_t n[2], size_t most)
 	n[1] = swapped ? small : large;
 }
 
-attend_status attend_truncate(const attend_tokenizer *tokenizer, attend_scratch *scratch, bool pair, const attend_encode_options *o)
+attend_status attend_truncate(const attend_tokenizer *tokenizer, attend_scratch *scratch, bool pair,
+                              const attend_encode_options *o)
 {
 	const size_t sizes[2] = {scratch->sequences[0].tokens.count, pair ? scratch->sequences[1].tokens.count : 0};
 	size_t keep[2] = {sizes[0], sizes[1]};
@@ -58,20 +60,21 @@ attend_status attend_truncate(const attend_tokenizer *tokenizer, attend_scratch 
 	if (o->truncation != ATTEND_TRUNCATE_NONE) {
 		const size_t added = o->no_special_tokens ? 0 : attend_postprocessor_added(tokenizer->postprocessor, pair);
 		if (o->max_length < added)
-			return attend_fail(ATTEND_ERR_ARG, "maximal length %zu is less than the %zu special tokens", o->max_length, added);
+			return attend_fail(ATTEND_ERR_ARG, "maximal length %zu is less than the %zu special tokens", o->max_length,
+			                   added);
 		const size_t most = o->max_length - added, total = sizes[0] + sizes[1];
 		if (most == 0) {
 			keep[0] = keep[1] = 0;
 		} else if (total > most && o->truncation == ATTEND_TRUNCATE_LONGEST_FIRST) {
-			if (pair)
-				share(keep, most);
-			else
-				keep[0] = most;
+			if (pair) share(keep, most);
+			else keep[0] = most;
 		} else if (total > most) {
 			const int target = o->truncation == ATTEND_TRUNCATE_ONLY_SECOND;
-			if (target == 1 && !pair) return attend_fail(ATTEND_ERR_ARG, "truncation only_second needs a pair of texts");
+			if (target == 1 && !pair)
+				return attend_fail(ATTEND_ERR_ARG, "truncation only_second needs a pair of texts");
 			if (sizes[target] <= total - most)
-				return attend_fail(ATTEND_ERR_DATA, "the %s text of %zu tokens is too short to take %zu off it", target ? "second" : "first", sizes[target], total - most);
+				return attend_fail(ATTEND_ERR_DATA, "the %s text of %zu tokens is too short to take %zu off it",
+				                   target ? "second" : "first", sizes[target], total - most);
 			keep[target] = sizes[target] - (total - most);
 		}
 	}

@@ -133,9 +133,9 @@ bool attend_is_number(uint32_t c)
 bool attend_is_cjk(uint32_t c)
 {
 	if (c < 0x3400) return false;
-	return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) || (c >= 0x20000 && c <= 0x2a6df) ||
-	       (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
-	       (c >= 0x2f800 && c <= 0x2fa1f);
+	return (c >= 0x4e00 && c <= 0x9fff) || c <= 0x4dbf || (c >= 0xf900 && c <= 0xfaff) ||
+	       (c >= 0x20000 && c <= 0x2a6df) || (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) ||
+	       (c >= 0x2b920 && c <= 0x2ceaf) || (c >= 0x2f800 && c <= 0x2fa1f);
 }
 
 size_t attend_lowercase(uint32_t out[3], uint32_t c)
@@ -154,10 +154,8 @@ size_t attend_lowercase(uint32_t out[3], uint32_t c)
 	size_t low = 0, high = attend_unicode_lowercase_count;
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
-		if (attend_unicode_lowercase[middle].from < c)
-			low = middle + 1;
-		else
-			high = middle;
+		if (attend_unicode_lowercase[middle].from < c) low = middle + 1;
+		else high = middle;
 	}
 	out[0] = attend_unicode_lowercase[low].to;
 	return 1;
@@ -169,10 +167,8 @@ static uint8_t range_value(const attend_unicode_value *ranges, size_t count, uin
 	size_t low = 0, high = count;
 	while (low < high) {
 		const size_t middle = (low + high) / 2;
-		if (ranges[middle].end < c)
-			low = middle + 1;
-		else
-			high = middle;
+		if (ranges[middle].end < c) low = middle + 1;
+		else high = middle;
 	}
 	return low < count && ranges[low].start <= c ? ranges[low].value : 0;
 }

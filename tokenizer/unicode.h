@@ -75,18 +75,19 @@ void attend_utf8_append_lossy(struct attend_buffer *out, const char *text, size_
 
 /* ---- classes (huggingface.md section 3.0) ---- */
 
-bool attend_is_whitespace(uint32_t c);        /* White_Space, also Oniguruma's \s */
-bool attend_is_bert_control(uint32_t c);      /* Cc Cf Co of Unicode 8.0, but \t \n \r */
-bool attend_is_bert_punctuation(uint32_t c);  /* ASCII punctuation or P* of Unicode 8.0 */
-bool attend_is_bert_mark(uint32_t c);         /* Mn of Unicode 8.0 */
-bool attend_is_combining(uint32_t c);         /* M*: what StripAccents removes */
-bool attend_is_word(uint32_t c);              /* \w of Rust's regex, Unicode 16 */
-bool attend_is_numeric(uint32_t c);           /* Nd Nl No, Unicode 17: Rust's char::is_numeric */
-bool attend_is_letter(uint32_t c);            /* L*, Unicode 16: Oniguruma's \p{L} */
-bool attend_is_number(uint32_t c);            /* N*, Unicode 16: Oniguruma's \p{N} */
-bool attend_is_cjk(uint32_t c);               /* BertNormalizer's Chinese characters */
-uint8_t attend_combining_class(uint32_t c);   /* canonical combining class of the normal forms' Unicode version */
-uint8_t attend_script(uint32_t c);            /* script of UnicodeScripts (Kana counts as Han) under a number of our own; 0: any, as a blank */
+bool attend_is_whitespace(uint32_t c);       /* White_Space, also Oniguruma's \s */
+bool attend_is_bert_control(uint32_t c);     /* Cc Cf Co of Unicode 8.0, but \t \n \r */
+bool attend_is_bert_punctuation(uint32_t c); /* ASCII punctuation or P* of Unicode 8.0 */
+bool attend_is_bert_mark(uint32_t c);        /* Mn of Unicode 8.0 */
+bool attend_is_combining(uint32_t c);        /* M*: what StripAccents removes */
+bool attend_is_word(uint32_t c);             /* \w of Rust's regex, Unicode 16 */
+bool attend_is_numeric(uint32_t c);          /* Nd Nl No, Unicode 17: Rust's char::is_numeric */
+bool attend_is_letter(uint32_t c);           /* L*, Unicode 16: Oniguruma's \p{L} */
+bool attend_is_number(uint32_t c);           /* N*, Unicode 16: Oniguruma's \p{N} */
+bool attend_is_cjk(uint32_t c);              /* BertNormalizer's Chinese characters */
+uint8_t attend_combining_class(uint32_t c);  /* canonical combining class of the normal forms' Unicode version */
+uint8_t attend_script(
+	uint32_t c); /* script of UnicodeScripts (Kana counts as Han) under a number of our own; 0: any, as a blank */
 /* Is there a grapheme cluster boundary between two neighbours? *state is 0 at the beginning of a text. */
 bool attend_grapheme_break(uint32_t before, uint32_t after, int *state);
 
