@@ -32,6 +32,9 @@ static const struct attend_gemm_table *table_of(attend_isa_level level)
 	case ATTEND_ISA_AVX512: return &attend_gemm_avx512;
 	case ATTEND_ISA_AVXVNNI: return &attend_gemm_avxvnni;
 	case ATTEND_ISA_AVX2: return &attend_gemm_avx2;
+#elif defined(__aarch64__)
+	case ATTEND_ISA_NEONDOT: return &attend_gemm_neondot;
+	case ATTEND_ISA_NEON: return &attend_gemm_neon;
 #endif
 	default: return &attend_gemm_portable;
 	}

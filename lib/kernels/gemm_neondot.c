@@ -1,0 +1,51 @@
+/* gemm_neondot.c: int8 and int4 products with sdot, four products of s8 added to 32 bits, exactly. */
+#include "lib/kernels/gemm_neon.h"
+
+#define SUM             int32x4_t
+#define sum_zero()      vdupq_n_s32(0)
+#define sum_load(p)     i_load(p)
+#define sum_store(p, v) vst1q_s32((int32_t *)(void *)(p), v)
+
+#define INT8_MR 12
+
+GEMM_UNROLLED void int8_step(int32x4_t sum[INT8_MR][NV], const float *block, const unsigned char *panel,
+                             const size_t rows)
+{
+	int8x16_t w[NV];
+#pragma GCC unroll 2
+	for (size_t v = 0; v < NV; v++) w[v] = vreinterpretq_s8_u8(vld1q_u8(panel + v * 16));
+#pragma GCC unroll 12
+	for (size_t r = 0; r < rows; r++) {
+		const int8x16_t x = word_set(block + r);
+#pragma GCC unroll 2
+		for (size_t v = 0; v < NV; v++) sum[r][v] = vdotq_s32(sum[r][v], w[v], x);
+	}
+}
+
+#define TILE            int8
+#define TILE_MR         INT8_MR
+#define TILE_UNIT       1
+#define TILE_STEP_BYTES 32
+#include "lib/kernels/gemm_tile.h"
+
+GEMM_UNROLLED int32x4_t int4_dot(const int32x4_t w[8], const unsigned char *x, int32_t start)
+{
+	int32x4_t sum = vdupq_n_s32(start);
+#pragma GCC unroll 8
+	for (size_t i = 0; i < 8; i++) sum = vdotq_s32(sum, vreinterpretq_s8_s32(w[i]), word_set(x + 4 * i));
+	return sum;
+}
+
+#include "lib/kernels/gemm_int4.h"
+
+const struct attend_gemm_table attend_gemm_neondot = {
+	GEMM_NEON_COMMON,
+	.kernel =
+		{
+			[ATTEND_PACK_F32] = GEMM_NEON_F32,
+			[ATTEND_PACK_BF16] = GEMM_NEON_BF16,
+			[ATTEND_PACK_INT8] =
+				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .part = 512, .tile = int8_tile},
+			[ATTEND_PACK_INT4] = {.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 128, .tile = int4_tile},
+		},
+};
