@@ -136,94 +136,109 @@ attend_status attend_trainer_check_disk(const attend_trainer *trainer)
 
 /* ---- The optimiser's state ------------------------------------------------------------------------------------------------- */
 
+/* "PREFIX.NAME", malloc'ed. */
+static attend_status state_name(char **out, const char *prefix, const attend_param *p)
+{
+	attend_buffer name = {0};
+	attend_buffer_printf(&name, "%s.%s", prefix, p->name);
+	*out = name.data;
+	return attend_buffer_status(&name);
+}
+
+static const char *const moment_names[2] = {"moment0", "moment1"};
+
+/* Moments and step count of one parameter, as items behind *count. */
+static attend_status add_state(const attend_trainer *t, const attend_param *p, int64_t *steps,
+                               attend_safetensors_item *items, char **names, size_t *count)
+{
+	*steps = (int64_t)attend_optimizer_steps(t->optimizer, p);
+	if (*steps == 0) return ATTEND_OK;
+	ATTEND_TRY(state_name(&names[*count], "steps", p));
+	items[*count] = (attend_safetensors_item){.name = names[*count],
+	                                          .tensor = {.dtype = ATTEND_DTYPE_I64, .data = steps},
+	                                          .data_dtype = ATTEND_DTYPE_I64};
+	++*count;
+	for (int m = 0; m < 2; m++) {
+		if (!p->moments[m]) continue;
+		ATTEND_TRY(state_name(&names[*count], moment_names[m], p));
+		attend_safetensors_item *item = &items[(*count)++];
+		*item = (attend_safetensors_item){.name = names[*count - 1], .data_dtype = ATTEND_DTYPE_F32};
+		item->tensor = (attend_tensor){.dtype = ATTEND_DTYPE_F32, .rank = 1, .data = p->moments[m]};
+		item->tensor.shape[0] = attend_optimizer_moment_floats(t->optimizer, p, m);
+	}
+	return ATTEND_OK;
+}
+
 static attend_status save_moments(const attend_trainer *t, const char *path)
 {
-	const attend_network *n = t->network;
-	attend_safetensors_item *items = attend_alloc_array(2 * n->param_count + 1, sizeof *items);
-	char **names = calloc(2 * n->param_count + 1, sizeof *names);
-	int64_t *steps = attend_alloc_array(n->param_count + 1, sizeof *steps);
+	const size_t n = t->network->param_count;
+	attend_safetensors_item *items = attend_alloc_array(3 * n + 1, sizeof *items);
+	char **names = calloc(3 * n + 1, sizeof *names);
+	int64_t *steps = attend_alloc_array(n + 1, sizeof *steps);
 	attend_status status =
-		items && names && steps ? ATTEND_OK : attend_fail_memory(n->param_count * sizeof *items, "optimiser state");
+		items && names && steps ? ATTEND_OK : attend_fail_memory(n * sizeof *items, "optimiser state");
 	size_t count = 0;
-	for (size_t i = 0; i < n->param_count && status == ATTEND_OK; i++) {
-		const attend_param *p = &n->params[i];
-		steps[i] = (int64_t)attend_optimizer_steps(t->optimizer, p);
-		for (int m = 0; m < 2 && status == ATTEND_OK; m++) {
-			if (!p->moments[m]) continue;
-			attend_buffer name = {0};
-			attend_buffer_printf(&name, "moment%d.%s", m, p->name);
-			status = attend_buffer_status(&name);
-			names[count] = name.data;
-			items[count].name = name.data;
-			items[count].tensor = (attend_tensor){.dtype = ATTEND_DTYPE_F32, .rank = 1, .data = p->moments[m]};
-			items[count].tensor.shape[0] = attend_optimizer_moment_floats(t->optimizer, p, m);
-			items[count++].data_dtype = ATTEND_DTYPE_F32;
-		}
-	}
-	if (status == ATTEND_OK) {
-		items[count] = (attend_safetensors_item){.name = "steps",
-		                                         .tensor = {.dtype = ATTEND_DTYPE_I64, .rank = 1, .data = steps},
-		                                         .data_dtype = ATTEND_DTYPE_I64};
-		items[count].tensor.shape[0] = n->param_count;
-		status = attend_safetensors_write(path, items, count + 1);
-	}
-	for (size_t i = 0; names && i < count; i++) free(names[i]);
+	for (size_t i = 0; i < n && status == ATTEND_OK; i++)
+		status = add_state(t, &t->network->params[i], &steps[i], items, names, &count);
+	if (status == ATTEND_OK) status = attend_safetensors_write(path, items, count);
+	for (size_t i = 0; names && i < 3 * n; i++) free(names[i]);
 	free(names);
 	free(items);
 	free(steps);
 	return status;
 }
 
-/* View of a moment in the file, copied to aligned memory by the optimiser; NULL when it is not there. */
-static attend_status find_moment(const float **out, float **copy, const attend_trainer *t,
-                                 const attend_safetensors *file, const attend_param *p, int moment)
+/* A copy of a parameter's moment (malloc'ed), NULL when the file has none. */
+static attend_status find_moment(float **out, const attend_trainer *t, const attend_safetensors *file,
+                                 const attend_param *p, int moment)
 {
-	attend_buffer name = {0};
+	char *name = NULL;
 	size_t at;
-	attend_buffer_printf(&name, "moment%d.%s", moment, p->name);
-	attend_status status = attend_buffer_status(&name);
-	*out = *copy = NULL;
-	if (status == ATTEND_OK && attend_safetensors_find(&at, file, name.data)) {
+	*out = NULL;
+	attend_status status = state_name(&name, moment_names[moment], p);
+	if (status == ATTEND_OK && attend_safetensors_find(&at, file, name)) {
 		const attend_tensor *tensor = attend_safetensors_tensor(file, at);
 		const size_t count = attend_optimizer_moment_floats(t->optimizer, p, moment);
 		if (tensor->dtype != ATTEND_DTYPE_F32 || tensor->rank != 1 || tensor->shape[0] != count)
-			status =
-				attend_fail(ATTEND_ERR_FORMAT, "'%s' does not fit this optimiser: expected F32[%zu]", name.data, count);
-		else if (!(*copy = attend_alloc_array(count + 1, sizeof **copy)))
-			status = attend_fail_memory(count * sizeof **copy, "optimiser state");
-		else memcpy(*copy, tensor->data, count * sizeof **copy);
-		*out = *copy;
+			status = attend_fail(ATTEND_ERR_FORMAT, "'%s' does not fit this optimiser: expected F32[%zu]", name, count);
+		else if (!(*out = attend_alloc_array(count + 1, sizeof **out)))
+			status = attend_fail_memory(count * sizeof **out, "optimiser state");
+		else memcpy(*out, tensor->data, count * sizeof **out);
 	}
-	attend_buffer_free(&name);
+	free(name);
+	return status;
+}
+
+static attend_status load_state(attend_trainer *t, const attend_safetensors *file, attend_param *p)
+{
+	char *name = NULL;
+	size_t at;
+	float *moments[2] = {NULL, NULL};
+	ATTEND_TRY(state_name(&name, "steps", p));
+	const attend_tensor *steps = attend_safetensors_find(&at, file, name) ? attend_safetensors_tensor(file, at) : NULL;
+	attend_status status = ATTEND_OK;
+	int64_t count = 0;
+	if (steps && (steps->dtype != ATTEND_DTYPE_I64 || steps->rank != 0))
+		status = attend_fail(ATTEND_ERR_FORMAT, "'%s' is not a single I64", name);
+	else if (steps) memcpy(&count, steps->data, sizeof count);
+	for (int m = 0; m < 2 && status == ATTEND_OK && count > 0; m++) status = find_moment(&moments[m], t, file, p, m);
+	if (status == ATTEND_OK && count > 0)
+		status = attend_optimizer_restore(t->optimizer, p, (uint64_t)count, moments[0], moments[1]);
+	free(moments[0]);
+	free(moments[1]);
+	free(name);
 	return status;
 }
 
 static attend_status load_moments(attend_trainer *t, const char *path)
 {
 	attend_safetensors *file = NULL;
-	size_t at = 0;
 	ATTEND_TRY(attend_safetensors_open(&file, path));
-	const attend_tensor *steps =
-		attend_safetensors_find(&at, file, "steps") ? attend_safetensors_tensor(file, at) : NULL;
 	attend_status status = ATTEND_OK;
-	if (!steps || steps->dtype != ATTEND_DTYPE_I64 || steps->rank != 1 || steps->shape[0] != t->network->param_count)
-		status =
-			attend_fail(ATTEND_ERR_FORMAT, "%s: 'steps' is missing or is not I64[%zu]", path, t->network->param_count);
-	for (size_t i = 0; i < t->network->param_count && status == ATTEND_OK; i++) {
-		attend_param *p = &t->network->params[i];
-		const float *moments[2];
-		float *copies[2] = {NULL, NULL};
-		int64_t count = 0;
-		memcpy(&count, (const char *)steps->data + i * sizeof count, sizeof count);
-		if (count == 0) continue;
-		for (int m = 0; m < 2 && status == ATTEND_OK; m++) status = find_moment(&moments[m], &copies[m], t, file, p, m);
-		if (status == ATTEND_OK)
-			status = attend_optimizer_restore(t->optimizer, p, (uint64_t)count, moments[0], moments[1]);
-		free(copies[0]);
-		free(copies[1]);
-	}
+	for (size_t i = 0; i < t->network->param_count && status == ATTEND_OK; i++)
+		status = load_state(t, file, &t->network->params[i]);
 	attend_safetensors_free(file);
-	return status;
+	return status == ATTEND_OK ? status : attend_fail_in(status, path);
 }
 
 /* ---- Checkpoints -------------------------------------------------------------------------------------------------------------- */

@@ -50,10 +50,22 @@ static bool frozen(const attend_trainer *t, const attend_param *p)
 	return false;
 }
 
+/* Tensors of heads that the checkpoint holds besides the trained one stay out of it. */
+static bool of_another_head(const attend_trainer *t, const attend_param *p)
+{
+	const attend_head_params *head = &t->network->heads[t->head];
+	const attend_linear *const linears[2] = {&head->dense, &head->out};
+	if (p->role < ATTEND_ROLE_HEAD_DENSE_W || p->role > ATTEND_ROLE_HEAD_OUT_B) return false;
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < linears[i]->part_count; k++)
+			if (linears[i]->parts[k].param == p || linears[i]->bias_parts[k].param == p) return false;
+	return head->norm.weight.param != p && head->norm.bias.param != p;
+}
+
 static bool learns(const attend_param *param, void *payload)
 {
 	const attend_trainer *t = payload;
-	return !frozen(t, param) && attend_param_depth(t->network, param) <= t->live_depth;
+	return !of_another_head(t, param) && !frozen(t, param) && attend_param_depth(t->network, param) <= t->live_depth;
 }
 
 static attend_status make_session(attend_trainer *t)
