@@ -117,7 +117,7 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
 				.ldb = ldb,
 				.steps = steps,
 				.start = start,
-				.factors = factors + (factors ? r : 0),
+				.factors = factors ? factors + r : NULL,
 				.part = width - (vectors - 1) * LANES,
 			};
 			product_columns(&p, count, vectors);
