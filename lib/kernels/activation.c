@@ -8,8 +8,8 @@ enum { ACTIVATION_COST = 16 };
 static void activation(float *y, const float *x, attend_activation act, size_t count)
 {
 	switch (act) {
-#define LOOP(name)                                                          \
-	case name:                                                              \
+#define LOOP(name)                                                           \
+	case name:                                                               \
 		for (size_t i = 0; i < count; i++) y[i] = math_activate(x[i], name); \
 		break;
 		ATTEND_EACH_ACTIVATION(LOOP)
@@ -21,8 +21,8 @@ static void activation(float *y, const float *x, attend_activation act, size_t c
 static void activation_dx(float *dx, const float *dy, const float *x, attend_activation act, size_t count)
 {
 	switch (act) {
-#define LOOP(name)                                                                  \
-	case name:                                                                      \
+#define LOOP(name)                                                                 \
+	case name:                                                                     \
 		for (size_t i = 0; i < count; i++) dx[i] = dy[i] * math_slope(x[i], name); \
 		break;
 		ATTEND_EACH_ACTIVATION(LOOP)

@@ -13,14 +13,14 @@
 
 enum {
 	TILE = ATTEND_KV_TILE,
-	QUERIES = 24,     /* rows that share a pass over a head's tiles, at most ATTEND_QUERY_ROWS */
-	VALUE_ROWS = 6,   /* rows that share a pass over a tile's values */
-	PACKED_DIM = 256  /* up to this head dimension the queries are copied together */
+	QUERIES = 24,    /* rows that share a pass over a head's tiles, at most ATTEND_QUERY_ROWS */
+	VALUE_ROWS = 6,  /* rows that share a pass over a tile's values */
+	PACKED_DIM = 256 /* up to this head dimension the queries are copied together */
 };
 
 /* ---- Portable inner loops -------------------------------------------------------------------------------------------- */
-static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb, size_t rows,
-                    size_t steps, size_t n, attend_product_start start, const float *factors)
+static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
+                    size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
 {
 	for (size_t r = 0; r < rows; r++) {
 		float *y = c + r * ldc;
@@ -107,8 +107,8 @@ static void store_heads(void *arg, size_t begin, size_t end)
 	}
 }
 
-void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v, size_t ldv,
-                     size_t heads, size_t head_dim)
+void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
+                     size_t ldv, size_t heads, size_t head_dim)
 {
 	store_job job = {attend_row_kernels(), tiles, first, t, k, v, ldk, ldv, heads, head_dim};
 	if (t == 0) return;
@@ -124,7 +124,7 @@ typedef struct query_block {
 	attend_lane_range range[QUERIES];
 	attend_lane_range some, all; /* keys that any row sees lie in `some`, all rows see `all` */
 	float *out;
-	bool fresh;            /* nothing was added to out yet, it is not cleared either */
+	bool fresh;                    /* nothing was added to out yet, it is not cleared either */
 	float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q */
 	float max[QUERIES], factor[QUERIES], sum[QUERIES][ATTEND_SUM_LANES];
 	float scores[QUERIES * TILE];
@@ -158,8 +158,8 @@ static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, si
 	for (size_t d = 0; d < dim; d += PACKED_DIM) {
 		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM;
 		if (dim > PACKED_DIM) pack_queries(b, d, dims);
-		b->table->product(b->scores + begin * TILE, TILE, b->q + begin * dims, dims, 1, k + d * TILE, TILE, end - begin, dims,
-		                  keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO, NULL);
+		b->table->product(b->scores + begin * TILE, TILE, b->q + begin * dims, dims, 1, k + d * TILE, TILE, end - begin,
+		                  dims, keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO, NULL);
 	}
 }
 
@@ -168,8 +168,8 @@ static void add_lanes(query_block *b, size_t row, size_t rows, size_t lo, size_t
                       attend_product_start start)
 {
 	const size_t dim = b->a->head_dim;
-	b->table->product(b->out + row * b->a->ldo, b->a->ldo, b->scores + row * TILE + lo, TILE, 1, values + lo * dim, dim, rows,
-	                  hi - lo, dim, start, b->factor + row);
+	b->table->product(b->out + row * b->a->ldo, b->a->ldo, b->scores + row * TILE + lo, TILE, 1, values + lo * dim, dim,
+	                  rows, hi - lo, dim, start, b->factor + row);
 }
 
 /* out = factor*out + p v for the rows begin .. end-1. Each row's chain runs over its own lanes; what up to VALUE_ROWS rows
@@ -184,7 +184,8 @@ static void add_values(query_block *b, const attend_lane_range *lanes, size_t be
 			if (lanes[i].hi < hi) hi = lanes[i].hi;
 		}
 		const bool shared = lo < hi;
-		for (size_t i = r; i < stop; i++) add_lanes(b, i, 1, lanes[i].lo, shared ? lo : lanes[i].hi, values, ATTEND_FROM_SCALED);
+		for (size_t i = r; i < stop; i++)
+			add_lanes(b, i, 1, lanes[i].lo, shared ? lo : lanes[i].hi, values, ATTEND_FROM_SCALED);
 		if (!shared) continue;
 		add_lanes(b, r, stop - r, lo, hi, values, ATTEND_FROM_C);
 		for (size_t i = r; i < stop; i++)
@@ -198,8 +199,8 @@ static void clear_out(const query_block *b)
 }
 
 /* Rows of the block that see a key of the tile lie together: begin .. end-1; they see nothing from lane `keys` on. */
-static bool visible_rows(const query_block *b, size_t base, size_t count, attend_lane_range *lanes, size_t *begin, size_t *end,
-                         size_t *keys)
+static bool visible_rows(const query_block *b, size_t base, size_t count, attend_lane_range *lanes, size_t *begin,
+                         size_t *end, size_t *keys)
 {
 	*begin = b->rows;
 	*end = *keys = 0;
@@ -224,8 +225,7 @@ static void attend_to_tile(query_block *b, size_t tile)
 	size_t begin = 0, end = b->rows, keys = some.hi;
 	if (even)
 		for (size_t r = 0; r < b->rows; r++) lanes[r] = all;
-	else if (!visible_rows(b, base, count, lanes, &begin, &end, &keys))
-		return;
+	else if (!visible_rows(b, base, count, lanes, &begin, &end, &keys)) return;
 
 	score_tile(b, tile, begin, end, keys);
 	float *scores = b->scores + begin * TILE, *max = b->max + begin, *factor = b->factor + begin;
@@ -271,7 +271,8 @@ static void write_probabilities(query_block *b, const float *log_sums)
 			const size_t i = b->first + r;
 			attend_lane_range lanes = tile_range(b->range[r], base, count);
 			if (log_sums[r] == -INFINITY) lanes.hi = lanes.lo;
-			const float *bias = lanes.lo < lanes.hi ? attend_attention_bias(a, b->h, i, base, lanes.lo, lanes.hi, space) : NULL;
+			const float *bias =
+				lanes.lo < lanes.hi ? attend_attention_bias(a, b->h, i, base, lanes.lo, lanes.hi, space) : NULL;
 			b->table->attention_probabilities(b->scores + r * TILE, lanes.lo, lanes.hi, MATH_LN_2, bias, log_sums[r]);
 			memcpy(a->probabilities + (b->h * a->tq + i) * a->tk + base, b->scores + r * TILE, count * sizeof(float));
 		}
@@ -279,7 +280,8 @@ static void write_probabilities(query_block *b, const float *log_sums)
 }
 
 /* Everything but the large arrays, whose clearing would cost more than a short sequence's softmax. */
-static void start_block(query_block *b, const attend_attention *a, const struct attend_row_table *table, size_t h, size_t first)
+static void start_block(query_block *b, const attend_attention *a, const struct attend_row_table *table, size_t h,
+                        size_t first)
 {
 	b->a = a;
 	b->table = table;
@@ -315,7 +317,8 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 	float log_sums[QUERIES];
 	for (size_t r = 0; r < b.rows; r++) {
 		float quarter[4];
-		for (size_t j = 0; j < 4; j++) quarter[j] = (b.sum[r][j] + b.sum[r][j + 4]) + (b.sum[r][j + 8] + b.sum[r][j + 12]);
+		for (size_t j = 0; j < 4; j++)
+			quarter[j] = (b.sum[r][j] + b.sum[r][j + 4]) + (b.sum[r][j + 8] + b.sum[r][j + 12]);
 		const float sum = (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
 		table->scale(b.out + r * a->ldo, b.out + r * a->ldo, sum == 0.0f ? 0.0f : 1.0f / sum, a->head_dim);
 		if (logs) log_sums[r] = log_of_sum(b.max[r], sum);
@@ -343,10 +346,8 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 	size_t low = 0, high = j->count;
 	while (high - low > 1) { /* the last sequence that starts at or before `begin` */
 		const size_t middle = low + (high - low) / 2;
-		if (j->first_block[middle] <= begin)
-			low = middle;
-		else
-			high = middle;
+		if (j->first_block[middle] <= begin) low = middle;
+		else high = middle;
 	}
 	for (size_t block = begin; block < end; block++) {
 		while (block >= j->first_block[low + 1]) low++;

@@ -78,10 +78,8 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	if (!any) return;
 
 	const float *q = a->q + first * a->ldq + column, *dout = g->dout + first * g->lddo + column;
-	b->table->product(b->p, TILE, q, a->ldq, 1, b->keys, TILE, rows, dim, count, ATTEND_FROM_ZERO,
-	                  NULL);
-	b->table->product(b->ds, TILE, dout, g->lddo, 1, b->values, TILE, rows, dim, count, ATTEND_FROM_ZERO,
-	                  NULL);
+	b->table->product(b->p, TILE, q, a->ldq, 1, b->keys, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
+	b->table->product(b->ds, TILE, dout, g->lddo, 1, b->values, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
 	for (size_t r = 0; r < rows; r++) {
 		const size_t i = first + r;
 		float *p = b->p + r * TILE, *dropped = b->dropped + r * TILE, *ds = b->ds + r * TILE;
@@ -89,10 +87,11 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 		const float *bias =
 			lanes[r].lo < lanes[r].hi ? attend_attention_bias(a, b->h, i, base, lanes[r].lo, lanes[r].hi, space) : NULL;
 		b->table->attention_probabilities(p, lanes[r].lo, lanes[r].hi, a->scale, bias, a->log_sum[b->h * a->tq + i]);
-		memcpy(dropped, p, TILE * sizeof *p);
-		if (a->dropout > 0.0f) {
+		if (a->dropout > 0.0f) { /* dropped is the mask first */
+			for (size_t lane = 0; lane < count; lane++) dropped[lane] = 1.0f;
 			attend_attention_dropout(a, b->table, b->h, i, base, count, dropped);
-			attend_attention_dropout(a, b->table, b->h, i, base, count, ds);
+			b->table->multiply(ds, ds, dropped, count);
+			b->table->multiply(dropped, dropped, p, count);
 		}
 		b->table->row_shift(ds, ds, b->c[i], count);
 		b->table->multiply(ds, ds, p, count);
@@ -100,11 +99,11 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 		b->table->scale(ds, ds, a->scale, count);
 	}
 	if (g->dv)
-		b->table->product(g->dv + base * g->lddv + column, g->lddv, b->dropped, 1, TILE, dout, g->lddo, count, rows, dim,
-		                  ATTEND_FROM_C, NULL);
+		b->table->product(g->dv + base * g->lddv + column, g->lddv, a->dropout > 0.0f ? b->dropped : b->p, 1, TILE,
+		                  dout, g->lddo, count, rows, dim, ATTEND_FROM_C, NULL);
 	if (g->dq)
-		b->table->product(g->dq + first * g->lddq + column, g->lddq, b->ds, TILE, 1, g->k + base * g->ldk + column, g->ldk,
-		                  rows, count, dim, ATTEND_FROM_C, NULL);
+		b->table->product(g->dq + first * g->lddq + column, g->lddq, b->ds, TILE, 1, g->k + base * g->ldk + column,
+		                  g->ldk, rows, count, dim, ATTEND_FROM_C, NULL);
 	if (g->dk)
 		b->table->product(g->dk + base * g->lddk + column, g->lddk, b->ds, 1, TILE, q, a->ldq, count, rows, dim,
 		                  ATTEND_FROM_C, NULL);

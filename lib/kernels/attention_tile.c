@@ -56,8 +56,8 @@ const float *attend_attention_bias(const attend_attention *a, size_t h, size_t i
 	return space;
 }
 
-void attend_attention_dropout(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t i, size_t base,
-                              size_t count, float *p)
+void attend_attention_dropout(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t i,
+                              size_t base, size_t count, float *p)
 {
 	const uint64_t first = (uint64_t)(h * a->tq + i) * a->tk + base;
 	table->dropout(p, p, attend_dropout_threshold(a->dropout), attend_dropout_factor(a->dropout), a->dropout_seed,

@@ -20,8 +20,8 @@ const float *attend_attention_bias(const attend_attention *a, size_t h, size_t i
                                    float space[ATTEND_KV_TILE]);
 
 /* p [TILE] *= mask/(1-p) at lanes 0..count-1 of that tile. */
-void attend_attention_dropout(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t i, size_t base,
-                              size_t count, float *p);
+void attend_attention_dropout(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t i,
+                              size_t base, size_t count, float *p);
 
 /* Index of a distance in a bias of 2*span+1, clamped. */
 size_t attend_distance_index(int64_t distance, size_t span);

@@ -22,7 +22,8 @@ typedef struct product_block {
 } product_block;
 
 /* rows x vectors of one block; both are constants where it is called, so that the loops unroll. `whole`: part is LANES. */
-static inline __attribute__((always_inline)) void product_tile(const product_block *p, size_t rows, size_t vectors, bool whole)
+static inline __attribute__((always_inline)) void product_tile(const product_block *p, size_t rows, size_t vectors,
+                                                               bool whole)
 {
 	vf sum[PRODUCT_ROWS][PRODUCT_COLUMNS];
 	const vm last = vm_first(p->part);
@@ -31,10 +32,8 @@ static inline __attribute__((always_inline)) void product_tile(const product_blo
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++) {
 			const float *c = p->c + r * p->ldc + v * LANES;
-			if (p->start == ATTEND_FROM_ZERO)
-				sum[r][v] = vf_zero();
-			else
-				sum[r][v] = whole || v + 1 < vectors ? vf_load(c) : vf_load_where(last, c);
+			if (p->start == ATTEND_FROM_ZERO) sum[r][v] = vf_zero();
+			else sum[r][v] = whole || v + 1 < vectors ? vf_load(c) : vf_load_where(last, c);
 			if (p->start == ATTEND_FROM_SCALED) sum[r][v] = vf_mul(vf_set(p->factors[r]), sum[r][v]);
 		}
 	const float *a = p->a, *b = p->b;
@@ -55,14 +54,13 @@ static inline __attribute__((always_inline)) void product_tile(const product_blo
 #pragma GCC unroll 8
 		for (size_t v = 0; v < vectors; v++) {
 			float *c = p->c + r * p->ldc + v * LANES;
-			if (whole || v + 1 < vectors)
-				vf_store(c, sum[r][v]);
-			else
-				vf_store_where(last, c, sum[r][v]);
+			if (whole || v + 1 < vectors) vf_store(c, sum[r][v]);
+			else vf_store_where(last, c, sum[r][v]);
 		}
 }
 
-static inline __attribute__((always_inline)) void product_rows(const product_block *p, size_t rows, size_t vectors, bool whole)
+static inline __attribute__((always_inline)) void product_rows(const product_block *p, size_t rows, size_t vectors,
+                                                               bool whole)
 {
 	switch (rows) {
 	case 1: product_tile(p, 1, vectors, whole); break;
@@ -97,8 +95,8 @@ static void product_columns(const product_block *p, size_t rows, size_t vectors)
 	}
 }
 
-static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb, size_t rows,
-                    size_t steps, size_t n, attend_product_start start, const float *factors)
+static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
+                    size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
 {
 	if (rows == 0) return;
 	const size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
@@ -131,9 +129,16 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
 static inline float bias_row(float *s, attend_lane_range range, const float *bias)
 {
 	vf top[2] = {vf_set(-INFINITY), vf_set(-INFINITY)};
-	if (range.lo == 0 && range.hi == TILE && !bias) {
+	if (range.lo == 0 && range.hi == TILE) {
 #pragma GCC unroll 16
-		for (size_t v = 0; v < TILE_VECTORS; v++) top[v % 2] = vf_max(vf_load(s + v * LANES), top[v % 2]);
+		for (size_t v = 0; v < TILE_VECTORS; v++) {
+			vf x = vf_load(s + v * LANES);
+			if (bias) {
+				x = vf_fma(vf_set(MATH_LOG2_E), vf_load(bias + v * LANES), x);
+				vf_store(s + v * LANES, x);
+			}
+			top[v % 2] = vf_max(x, top[v % 2]);
+		}
 	} else {
 		for (size_t at = range.lo / LANES * LANES; at < range.hi; at += LANES) {
 			const vm m = vm_range(at, range.lo, range.hi);
@@ -181,16 +186,18 @@ static void attention_rows(float *s, size_t rows, const attend_lane_range *range
 {
 	static const attend_lane_range whole = {0, TILE};
 	float top[ATTEND_QUERY_ROWS], shift[ATTEND_QUERY_ROWS];
-	for (size_t r = 0; r < rows; r++) top[r] = bias_row(s + r * TILE, ranges ? ranges[r] : whole, bias ? bias[r] : NULL);
-	FOR_VECTORS(r, part, rows)
-	{
+	for (size_t r = 0; r < rows; r++)
+		top[r] = bias_row(s + r * TILE, ranges ? ranges[r] : whole, bias ? bias[r] : NULL);
+	FOR_VECTORS(r, part, rows, {
 		const vf before = vf_get(max + r, part), after = vf_max(vf_get(top + r, part), before);
 		const vf finite = vf_select(vf_less_equal(after, vf_set(-INFINITY)), vf_zero(), after);
 		vf_put(max + r, after, part);
 		vf_put(shift + r, finite, part);
-		vf_put(factor + r, vf_select(vf_less_equal(after, before), vf_set(1.0f), vf_exp2(vf_sub(before, finite))), part);
-	}
-	for (size_t r = 0; r < rows; r++) exponential_row(s + r * TILE, ranges ? ranges[r] : whole, shift[r], factor[r], sum[r]);
+		vf_put(factor + r, vf_select(vf_less_equal(after, before), vf_set(1.0f), vf_exp2(vf_sub(before, finite))),
+		       part);
+	});
+	for (size_t r = 0; r < rows; r++)
+		exponential_row(s + r * TILE, ranges ? ranges[r] : whole, shift[r], factor[r], sum[r]);
 }
 
 /* scale*s + bias in the lanes of m. */

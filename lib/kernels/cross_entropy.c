@@ -110,10 +110,8 @@ static void backward_rows(void *arg, size_t begin, size_t end)
 		const double a = (1.0 - e) * w + e / (double)v * j->class_weight_sum;
 		j->table->row_exp(dx, x, max, (float)(dloss * a / sum), v);
 		if (e != 0.0) {
-			if (ce->class_weights)
-				j->table->add_scaled(dx, ce->class_weights, (float)(-dloss * e / (double)v), v);
-			else
-				j->table->row_shift(dx, dx, (float)(dloss * e / (double)v), v);
+			if (ce->class_weights) j->table->add_scaled(dx, ce->class_weights, (float)(-dloss * e / (double)v), v);
+			else j->table->row_shift(dx, dx, (float)(dloss * e / (double)v), v);
 		}
 		dx[label] -= (float)(dloss * (1.0 - e) * w);
 	}

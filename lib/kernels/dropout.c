@@ -6,8 +6,8 @@
 /* Ten Philox rounds for four elements. */
 enum { DROPOUT_COST = 16 };
 
-static void dropout(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream, uint64_t first,
-                    size_t count)
+static void dropout(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream,
+                    uint64_t first, size_t count)
 {
 	uint32_t words[4];
 	for (size_t i = 0; i < count; i++) {

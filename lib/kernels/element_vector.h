@@ -10,10 +10,8 @@
 static void activation(float *y, const float *x, attend_activation act, size_t count)
 {
 	switch (act) {
-#define LOOP(name)                                                                                     \
-	case name:                                                                                         \
-		FOR_VECTORS(i, part, count) vf_put(y + i, vf_activate(vf_get(x + i, part), name), part); \
-		break;
+#define LOOP(name) \
+	case name: FOR_VECTORS(i, part, count, vf_put(y + i, vf_activate(vf_get(x + i, part), name), part)); break;
 		ATTEND_EACH_ACTIVATION(LOOP)
 #undef LOOP
 	case ATTEND_ACT_COUNT: break;
@@ -23,10 +21,10 @@ static void activation(float *y, const float *x, attend_activation act, size_t c
 static void activation_dx(float *dx, const float *dy, const float *x, attend_activation act, size_t count)
 {
 	switch (act) {
-#define LOOP(name)                                                                                     \
-	case name:                                                                                         \
-		FOR_VECTORS(i, part, count)                                                              \
-		vf_put(dx + i, vf_mul(vf_get(dy + i, part), vf_slope(vf_get(x + i, part), name)), part); \
+#define LOOP(name)                                                                                            \
+	case name:                                                                                                \
+		FOR_VECTORS(i, part, count,                                                                           \
+		            vf_put(dx + i, vf_mul(vf_get(dy + i, part), vf_slope(vf_get(x + i, part), name)), part)); \
 		break;
 		ATTEND_EACH_ACTIVATION(LOOP)
 #undef LOOP
@@ -37,43 +35,41 @@ static void activation_dx(float *dx, const float *dy, const float *x, attend_act
 /* ---- Arrays ------------------------------------------------------------------------------------------------------------- */
 static void add(float *y, const float *x, size_t count)
 {
-	FOR_VECTORS(i, part, count) vf_put(y + i, vf_add(vf_get(y + i, part), vf_get(x + i, part)), part);
+	FOR_VECTORS(i, part, count, vf_put(y + i, vf_add(vf_get(y + i, part), vf_get(x + i, part)), part));
 }
 
 static void add_scaled(float *y, const float *x, float factor, size_t count)
 {
 	const vf f = vf_set(factor);
-	FOR_VECTORS(i, part, count) vf_put(y + i, vf_fma(f, vf_get(x + i, part), vf_get(y + i, part)), part);
+	FOR_VECTORS(i, part, count, vf_put(y + i, vf_fma(f, vf_get(x + i, part), vf_get(y + i, part)), part));
 }
 
 static void scale(float *y, const float *x, float factor, size_t count)
 {
 	const vf f = vf_set(factor);
-	FOR_VECTORS(i, part, count) vf_put(y + i, vf_mul(f, vf_get(x + i, part)), part);
+	FOR_VECTORS(i, part, count, vf_put(y + i, vf_mul(f, vf_get(x + i, part)), part));
 }
 
 static void multiply(float *y, const float *a, const float *b, size_t count)
 {
-	FOR_VECTORS(i, part, count) vf_put(y + i, vf_mul(vf_get(a + i, part), vf_get(b + i, part)), part);
+	FOR_VECTORS(i, part, count, vf_put(y + i, vf_mul(vf_get(a + i, part), vf_get(b + i, part)), part));
 }
 
 static double sum_squares(const float *x, size_t count)
 {
 	vd sum[2] = {vd_zero(), vd_zero()};
 	size_t turn = 0;
-	FOR_VECTORS(i, part, count)
-	{
+	FOR_VECTORS(i, part, count, {
 		const vd wide = vd_widen(vf_get(x + i, part));
 		sum[turn] = vd_fma(wide, wide, sum[turn]);
 		turn ^= 1;
-	}
+	});
 	return vd_sum(vd_add(sum[0], sum[1]));
 }
 
 static bool all_finite(const float *x, size_t count)
 {
-	FOR_VECTORS(i, part, count)
-	if (!vf_all_finite(vf_get(x + i, part))) return false;
+	FOR_VECTORS(i, part, count, if (!vf_all_finite(vf_get(x + i, part))) return false);
 	return true;
 }
 
@@ -85,11 +81,10 @@ static float row_max(const float *x, size_t v)
 	size_t i = 0;
 	for (; i + 4 * LANES <= v; i += 4 * LANES)
 		for (size_t j = 0; j < 4; j++) max[j] = vf_max(vf_load(x + i + j * LANES), max[j]);
-	FOR_VECTORS(k, part, v - i)
-	{
+	FOR_VECTORS(k, part, v - i, {
 		const vm m = vm_first(part);
 		max[0] = vf_max(vf_select(m, vf_load_where(m, x + i + k), max[0]), max[0]);
-	}
+	});
 	return vf_largest(vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3])));
 }
 
@@ -98,12 +93,11 @@ static double row_sum_exp(const float *x, float max, size_t v)
 	const vf m = vf_set(max);
 	vd sum[2] = {vd_zero(), vd_zero()};
 	size_t turn = 0;
-	FOR_VECTORS(i, part, v)
-	{
+	FOR_VECTORS(i, part, v, {
 		const vf e = vf_first(vf_exp(vf_sub(vf_get(x + i, part), m)), part);
 		sum[turn] = vd_add(sum[turn], vd_widen(e));
 		turn ^= 1;
-	}
+	});
 	return vd_sum(vd_add(sum[0], sum[1]));
 }
 
@@ -111,63 +105,57 @@ static double row_sum(const float *x, size_t v)
 {
 	vd sum[2] = {vd_zero(), vd_zero()};
 	size_t turn = 0;
-	FOR_VECTORS(i, part, v)
-	{
+	FOR_VECTORS(i, part, v, {
 		sum[turn] = vd_add(sum[turn], vd_widen(vf_get(x + i, part)));
 		turn ^= 1;
-	}
+	});
 	return vd_sum(vd_add(sum[0], sum[1]));
 }
 
 static void row_exp(float *y, const float *x, float shift, float factor, size_t v)
 {
 	const vf s = vf_set(shift), f = vf_set(factor);
-	FOR_VECTORS(i, part, v) vf_put(y + i, vf_mul(vf_exp(vf_sub(vf_get(x + i, part), s)), f), part);
+	FOR_VECTORS(i, part, v, vf_put(y + i, vf_mul(vf_exp(vf_sub(vf_get(x + i, part), s)), f), part));
 }
 
 static void row_shift(float *y, const float *x, float shift, size_t v)
 {
 	const vf s = vf_set(shift);
-	FOR_VECTORS(i, part, v) vf_put(y + i, vf_sub(vf_get(x + i, part), s), part);
+	FOR_VECTORS(i, part, v, vf_put(y + i, vf_sub(vf_get(x + i, part), s), part));
 }
 
 /* ---- Rotary ------------------------------------------------------------------------------------------------------------- */
 static void rotate(float *x1, float *x2, const float *cosine, const float *sine, size_t count)
 {
-	FOR_VECTORS(t, part, count)
-	{
+	FOR_VECTORS(t, part, count, {
 		const vf a = vf_get(x1 + t, part), b = vf_get(x2 + t, part);
 		const vf c = vf_get(cosine + t, part), s = vf_get(sine + t, part);
 		vf_put(x1 + t, vf_fnma(b, s, vf_mul(a, c)), part);
 		vf_put(x2 + t, vf_fma(a, s, vf_mul(b, c)), part);
-	}
+	});
 }
 
-/* ---- Dropout: LANES Philox blocks at a time --------------------------------------------------------------------------- */
-/* Words of the blocks first .. first+LANES-1 in the order of their elements. Lane 4g+v computes block 4v+g (AVX-512; of four
- * lanes each), so that transposing groups of four puts the words where they belong. */
-static inline void philox(vu words[4], uint64_t seed, uint64_t stream, uint64_t first)
+/* ---- Dropout: LANES / 2 Philox blocks at a time, each in a 64-bit lane ------------------------------------------------- */
+enum { BLOCKS = LANES / 2 };
+
+/* Words of the blocks first .. first+BLOCKS-1 in the order of their elements, in two vectors. The first BLOCKS/2 blocks lie
+ * in the even lanes, the others in the odd ones, so that zipping puts them in order. High halves carry rubbish along. */
+static inline void philox(vu words[2], uint64_t seed, uint64_t stream, uint64_t first)
 {
-	uint32_t low[LANES], high[LANES];
-	for (uint32_t lane = 0; lane < LANES; lane++) {
-		const uint64_t counter = first + lane % 4 * (LANES / 4) + lane / 4;
-		low[lane] = (uint32_t)counter;
-		high[lane] = (uint32_t)(counter >> 32);
-	}
-	vu c0 = vu_load(low), c1 = vu_load(high), c2 = vu_set((uint32_t)stream), c3 = vu_set((uint32_t)(stream >> 32));
+	uint64_t counter[BLOCKS];
+	for (uint64_t lane = 0; lane < BLOCKS; lane++) counter[lane] = first + lane % 2 * (BLOCKS / 2) + lane / 2;
+	vw c0 = vw_load(counter), c1 = vw_high(c0), c2 = vw_set(stream), c3 = vw_high(c2);
 	uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
 	for (int round = 0; round < 10; round++) {
-		vu high0, low0, high1, low1;
-		vu_multiply(&high0, &low0, c0, vu_set(0xd2511f53u));
-		vu_multiply(&high1, &low1, c2, vu_set(0xcd9e8d57u));
-		c0 = vu_xor(vu_xor(high1, c1), vu_set(k0));
-		c1 = low1;
-		c2 = vu_xor(vu_xor(high0, c3), vu_set(k1));
-		c3 = low0;
+		const vw p0 = vw_multiply(c0, vw_set(0xd2511f53u)), p1 = vw_multiply(c2, vw_set(0xcd9e8d57u));
+		c0 = vw_xor(vw_high(p1), c1, vw_set(k0));
+		c1 = p1;
+		c2 = vw_xor(vw_high(p0), c3, vw_set(k1));
+		c3 = p0;
 		k0 += 0x9e3779b9u;
 		k1 += 0xbb67ae85u;
 	}
-	vu_transpose4(words, c0, c1, c2, c3);
+	vw_zip(words, vw_pair(c0, c1), vw_pair(c2, c3));
 }
 
 static void dropout_scalar(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream,
@@ -181,21 +169,21 @@ static void dropout_scalar(float *y, const float *x, uint64_t threshold, float f
 	}
 }
 
-static void dropout(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream, uint64_t first,
-                    size_t count)
+static void dropout(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream,
+                    uint64_t first, size_t count)
 {
 	if (threshold > UINT32_MAX) {
-		FOR_VECTORS(i, part, count) vf_put(y + i, vf_zero(), part);
+		FOR_VECTORS(i, part, count, vf_put(y + i, vf_zero(), part));
 		return;
 	}
 	const size_t ahead = (size_t)((4 - first % 4) % 4) < count ? (size_t)((4 - first % 4) % 4) : count;
 	dropout_scalar(y, x, threshold, factor, seed, stream, first, ahead);
 	const vu bound = vu_set((uint32_t)threshold);
 	const vf f = vf_set(factor);
-	for (size_t i = ahead; i < count; i += 4 * LANES) {
-		vu words[4];
+	for (size_t i = ahead; i < count; i += 2 * LANES) {
+		vu words[2];
 		philox(words, seed, stream, (first + i) / 4);
-		for (size_t j = 0; j < 4 && i + j * LANES < count; j++) {
+		for (size_t j = 0; j < 2 && i + j * LANES < count; j++) {
 			const size_t at = i + j * LANES, part = count - at < LANES ? count - at : LANES;
 			vf_put(y + at, vf_keep(vu_at_least(words[j], bound), vf_mul(vf_get(x + at, part), f)), part);
 		}
@@ -211,8 +199,7 @@ static void adamw(float *w, float *m, float *v, const float *g, size_t count, co
 	const vf decay = vf_set((float)(1.0 - o->lr * o->weight_decay));
 	const vf step = vf_set((float)(o->lr / o->bias_correction1));
 	const vf root = vf_set((float)(1.0 / sqrt(o->bias_correction2)));
-	FOR_VECTORS(i, part, count)
-	{
+	FOR_VECTORS(i, part, count, {
 		const vf gradient = vf_mul(vf_get(g + i, part), grad_scale);
 		const vf first = vf_fma(beta1, vf_get(m + i, part), vf_mul(rest1, gradient));
 		const vf second = vf_fma(beta2, vf_get(v + i, part), vf_mul(vf_mul(rest2, gradient), gradient));
@@ -220,15 +207,15 @@ static void adamw(float *w, float *m, float *v, const float *g, size_t count, co
 		vf_put(m + i, first, part);
 		vf_put(v + i, second, part);
 		vf_put(w + i, vf_fnma(step, direction, vf_mul(vf_get(w + i, part), decay)), part);
-	}
+	});
 }
 
 static void sgd(float *w, float *momentum, const float *g, size_t count, const attend_sgd *o)
 {
-	const vf grad_scale = vf_set((float)o->grad_scale), decay = vf_set((float)o->weight_decay), lr = vf_set((float)o->lr);
+	const vf grad_scale = vf_set((float)o->grad_scale), decay = vf_set((float)o->weight_decay),
+			 lr = vf_set((float)o->lr);
 	const vf keep = vf_set((float)o->momentum), rest = vf_set((float)(1.0 - o->dampening));
-	FOR_VECTORS(i, part, count)
-	{
+	FOR_VECTORS(i, part, count, {
 		const vf weight = vf_get(w + i, part);
 		vf gradient = vf_fma(decay, weight, vf_mul(vf_get(g + i, part), grad_scale));
 		if (momentum) {
@@ -237,7 +224,7 @@ static void sgd(float *w, float *momentum, const float *g, size_t count, const a
 			gradient = o->nesterov ? vf_fma(keep, buffer, gradient) : buffer;
 		}
 		vf_put(w + i, vf_fnma(lr, gradient, weight), part);
-	}
+	});
 }
 
 static void element_table(struct attend_row_table *table)

@@ -32,10 +32,8 @@ static void forward_rows(void *arg, size_t begin, size_t end)
 			const size_t count = j->d - c < WIDEN ? j->d - c : WIDEN;
 			float *y = j->y + i * j->d + c;
 			attend_to_f32(wide, row + c * size, j->dtype, count);
-			if (j->accumulate)
-				j->table->add_scaled(y, wide, j->scale, count);
-			else
-				j->table->scale(y, wide, j->scale, count);
+			if (j->accumulate) j->table->add_scaled(y, wide, j->scale, count);
+			else j->table->scale(y, wide, j->scale, count);
 		}
 	}
 }
@@ -43,8 +41,15 @@ static void forward_rows(void *arg, size_t begin, size_t end)
 void attend_embedding_forward(float *y, const void *table, attend_dtype dtype, const int32_t *ids, size_t n, size_t d,
                               float scale, bool accumulate)
 {
-	embedding_job job = {.table = attend_row_kernels(), .y = y, .rows = table, .dtype = dtype, .ids = ids, .n = n, .d = d,
-	                     .scale = scale, .accumulate = accumulate};
+	embedding_job job = {.table = attend_row_kernels(),
+	                     .y = y,
+	                     .rows = table,
+	                     .dtype = dtype,
+	                     .ids = ids,
+	                     .n = n,
+	                     .d = d,
+	                     .scale = scale,
+	                     .accumulate = accumulate};
 	if (d) attend_split(n, 4 * d, forward_rows, &job);
 }
 
@@ -63,7 +68,13 @@ static void backward_columns(void *arg, size_t begin, size_t end)
 void attend_embedding_backward(float *dtable, const float *dy, const int32_t *ids, size_t n, size_t d, float scale,
                                int32_t skip_id)
 {
-	embedding_job job = {.table = attend_row_kernels(), .y = dtable, .dy = dy, .ids = ids, .n = n, .d = d, .scale = scale,
+	embedding_job job = {.table = attend_row_kernels(),
+	                     .y = dtable,
+	                     .dy = dy,
+	                     .ids = ids,
+	                     .n = n,
+	                     .d = d,
+	                     .scale = scale,
 	                     .skip_id = skip_id};
 	attend_split((d + DX_COLUMNS - 1) / DX_COLUMNS, 2 * n * DX_COLUMNS, backward_columns, &job);
 }

@@ -11,7 +11,7 @@
 enum { LANES = 8 };
 typedef __m256 vf;
 typedef __m256 vm; /* all bits of a lane, or none */
-typedef __m256i vu;
+typedef __m256i vu, vw;
 typedef struct vd {
 	__m256d low, high;
 } vd;
@@ -81,6 +81,11 @@ static inline vf vf_mul(vf a, vf b)
 static inline vf vf_div(vf a, vf b)
 {
 	return _mm256_div_ps(a, b);
+}
+
+static inline vf vf_reciprocal(vf x)
+{
+	return _mm256_div_ps(_mm256_set1_ps(1.0f), x);
 }
 
 static inline vf vf_sqrt(vf a)
@@ -215,27 +220,40 @@ static inline vu vu_set(uint32_t x)
 	return _mm256_set1_epi32((int)x);
 }
 
-static inline vu vu_load(const uint32_t *p)
+static inline vw vw_set(uint64_t x)
+{
+	return _mm256_set1_epi64x((int64_t)x);
+}
+
+static inline vw vw_load(const uint64_t *p)
 {
 	return _mm256_loadu_si256((const void *)p);
 }
 
-static inline vu vu_add(vu a, vu b)
+static inline vw vw_multiply(vw a, vw b)
 {
-	return _mm256_add_epi32(a, b);
+	return _mm256_mul_epu32(a, b);
 }
 
-static inline vu vu_xor(vu a, vu b)
+static inline vw vw_high(vw a)
 {
-	return _mm256_xor_si256(a, b);
+	return _mm256_srli_epi64(a, 32);
 }
 
-static inline void vu_multiply(vu *high, vu *low, vu a, vu b)
+static inline vw vw_xor(vw a, vw b, vw c)
 {
-	const __m256i even = _mm256_mul_epu32(a, b);
-	const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
-	*low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
-	*high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+	return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
+}
+
+static inline vw vw_pair(vw a, vw b)
+{
+	return _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xaa);
+}
+
+static inline void vw_zip(vu r[2], vw a, vw b)
+{
+	r[0] = _mm256_unpacklo_epi64(a, b);
+	r[1] = _mm256_unpackhi_epi64(a, b);
 }
 
 static inline vm vu_at_least(vu a, vu b)

@@ -1,5 +1,5 @@
-/* math_avx512.h: vectors of 16 floats for the row operations. vf: floats, vm: a mask, vd: two halves of doubles, vu: 32-bit
- * words. The same names, on other widths, are in math_avx2.h and math_neon.h; what is built from them in *_vector.h. */
+/* math_avx512.h: vectors of 16 floats for the row operations. vf: floats, vm: a mask, vd: two halves of doubles, vu, vw: words
+ * of 32 and 64 bits. The same names, on other widths, are in math_avx2.h and math_neon.h; what is built from them in *_vector.h. */
 #ifndef ATTEND_KERNELS_MATH_AVX512_H
 #define ATTEND_KERNELS_MATH_AVX512_H
 
@@ -12,7 +12,7 @@
 enum { LANES = 16 };
 typedef __m512 vf;
 typedef __mmask16 vm;
-typedef __m512i vu;
+typedef __m512i vu, vw;
 typedef struct vd {
 	__m512d low, high;
 } vd;
@@ -79,6 +79,13 @@ static inline vf vf_mul(vf a, vf b)
 static inline vf vf_div(vf a, vf b)
 {
 	return _mm512_div_ps(a, b);
+}
+
+/* 1/x within an ulp, for 1 <= x < 2^126 (or NaN): an estimate of 14 bits and a Newton step take less than a division. */
+static inline vf vf_reciprocal(vf x)
+{
+	const vf y = _mm512_rcp14_ps(x);
+	return _mm512_fmadd_ps(y, _mm512_fnmadd_ps(x, y, _mm512_set1_ps(1.0f)), y);
 }
 
 static inline vf vf_sqrt(vf a)
@@ -207,7 +214,8 @@ static inline vf vf_of(vu a)
 static inline vf vf_load_fours(const float *p, size_t stride)
 {
 	const __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
-	const __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
+	const __m256 high =
+		_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
 	return _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
 }
 
@@ -216,28 +224,43 @@ static inline vu vu_set(uint32_t x)
 	return _mm512_set1_epi32((int)x);
 }
 
-static inline vu vu_load(const uint32_t *p)
+/* vw: 64-bit words, LANES / 2. */
+static inline vw vw_set(uint64_t x)
+{
+	return _mm512_set1_epi64((int64_t)x);
+}
+
+static inline vw vw_load(const uint64_t *p)
 {
 	return _mm512_loadu_si512(p);
 }
 
-static inline vu vu_add(vu a, vu b)
+static inline vw vw_multiply(vw a, vw b) /* of the low halves */
 {
-	return _mm512_add_epi32(a, b);
+	return _mm512_mul_epu32(a, b);
 }
 
-static inline vu vu_xor(vu a, vu b)
+static inline vw vw_high(vw a) /* the high half */
 {
-	return _mm512_xor_si512(a, b);
+	return _mm512_srli_epi64(a, 32);
 }
 
-/* Both words of the products a*b. */
-static inline void vu_multiply(vu *high, vu *low, vu a, vu b)
+static inline vw vw_xor(vw a, vw b, vw c)
 {
-	const __m512i even = _mm512_mul_epu32(a, b);
-	const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
-	*low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-	*high = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+	return _mm512_ternarylogic_epi64(a, b, c, 0x96);
+}
+
+/* In each word the low halves of a (below) and b (above). */
+static inline vw vw_pair(vw a, vw b)
+{
+	return _mm512_mask_blend_epi32(0xaaaa, a, _mm512_slli_epi64(b, 32));
+}
+
+/* Even and odd words of a and b side by side: r[0] = a0 b0 a2 b2 ..., r[1] = a1 b1 a3 b3 ... */
+static inline void vw_zip(vu r[2], vw a, vw b)
+{
+	r[0] = _mm512_unpacklo_epi64(a, b);
+	r[1] = _mm512_unpackhi_epi64(a, b);
 }
 
 static inline vm vu_at_least(vu a, vu b) /* a >= b, unsigned */

@@ -12,6 +12,7 @@ enum { LANES = 4 };
 typedef float32x4_t vf;
 typedef uint32x4_t vm; /* all bits of a lane, or none */
 typedef uint32x4_t vu;
+typedef uint64x2_t vw;
 typedef struct vd {
 	float64x2_t low, high;
 } vd;
@@ -90,6 +91,11 @@ static inline vf vf_mul(vf a, vf b)
 static inline vf vf_div(vf a, vf b)
 {
 	return vdivq_f32(a, b);
+}
+
+static inline vf vf_reciprocal(vf x)
+{
+	return vdivq_f32(vdupq_n_f32(1.0f), x);
 }
 
 static inline vf vf_sqrt(vf a)
@@ -219,27 +225,40 @@ static inline vu vu_set(uint32_t x)
 	return vdupq_n_u32(x);
 }
 
-static inline vu vu_load(const uint32_t *p)
+static inline vw vw_set(uint64_t x)
 {
-	return vld1q_u32(p);
+	return vdupq_n_u64(x);
 }
 
-static inline vu vu_add(vu a, vu b)
+static inline vw vw_load(const uint64_t *p)
 {
-	return vaddq_u32(a, b);
+	return vld1q_u64(p);
 }
 
-static inline vu vu_xor(vu a, vu b)
+static inline vw vw_multiply(vw a, vw b)
 {
-	return veorq_u32(a, b);
+	return vmull_u32(vmovn_u64(a), vmovn_u64(b));
 }
 
-static inline void vu_multiply(vu *high, vu *low, vu a, vu b)
+static inline vw vw_high(vw a)
 {
-	const vu first = vreinterpretq_u32_u64(vmull_u32(vget_low_u32(a), vget_low_u32(b)));
-	const vu second = vreinterpretq_u32_u64(vmull_high_u32(a, b));
-	*low = vuzp1q_u32(first, second);
-	*high = vuzp2q_u32(first, second);
+	return vshrq_n_u64(a, 32);
+}
+
+static inline vw vw_xor(vw a, vw b, vw c)
+{
+	return veorq_u64(veorq_u64(a, b), c);
+}
+
+static inline vw vw_pair(vw a, vw b)
+{
+	return vsliq_n_u64(a, b, 32);
+}
+
+static inline void vw_zip(vu r[2], vw a, vw b)
+{
+	r[0] = vreinterpretq_u32_u64(vzip1q_u64(a, b));
+	r[1] = vreinterpretq_u32_u64(vzip2q_u64(a, b));
 }
 
 static inline vm vu_at_least(vu a, vu b)

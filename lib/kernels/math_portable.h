@@ -10,55 +10,55 @@
 
 /* e^x = 2^n e^r, n = round(x log2 e), |r| <= ln 2 / 2; e^r = 1 + r + r^2 (E2 + E3 r + ... + E6 r^4), relative error 3e-9.
  * Results below 2^-126 are 0: a subnormal would cost more than the rest of its row, and nothing here can tell it from 0. */
-#define MATH_EXP_LOW -87.33654f
+#define MATH_EXP_LOW  -87.33654f
 #define MATH_EXP_HIGH 88.72283f
-#define MATH_LOG2_E 1.44269504f
-#define MATH_ROUND 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer that stands in the low bits */
+#define MATH_LOG2_E   1.44269504f
+#define MATH_ROUND    12582912.0f /* 1.5 * 2^23: adding it rounds to an integer that stands in the low bits */
 #define MATH_LN2_HIGH 0.693359375f
-#define MATH_LN2_LOW -2.12194440e-4f
-#define MATH_E2 0.49999994f
-#define MATH_E3 0.166665152f
-#define MATH_E4 0.0416684560f
-#define MATH_E5 0.00836941879f
-#define MATH_E6 0.00138131448f
+#define MATH_LN2_LOW  -2.12194440e-4f
+#define MATH_E2       0.49999994f
+#define MATH_E3       0.166665152f
+#define MATH_E4       0.0416684560f
+#define MATH_E5       0.00836941879f
+#define MATH_E6       0.00138131448f
 
-/* 2^x = 2^n 2^r, n = round(x), for attention's x <= 0 (scores times log2 e): 2^r = 1 + r (P1 + P2 r + ... + P5 r^4),
+/* 2^x = 2^n 2^r, n = round(x), for the x <= 0 of attention (scores times log2 e) and of the normal distribution: 2^r = 1 + r (P1 + P2 r + ... + P5 r^4),
  * relative error 1e-7. Below 2^-126: 0. */
 #define MATH_EXP2_LOW -126.0f
-#define MATH_P1 0.693146944f
-#define MATH_P2 0.240222335f
-#define MATH_P3 0.0555074029f
-#define MATH_P4 0.00967204571f
-#define MATH_P5 0.0013264044f
-#define MATH_LN_2 0.693147181f
+#define MATH_P1       0.693146944f
+#define MATH_P2       0.240222335f
+#define MATH_P3       0.0555074029f
+#define MATH_P4       0.00967204571f
+#define MATH_P5       0.0013264044f
+#define MATH_LN_2     0.693147181f
 
 /* tanh x = x + x z (T0 + T1 z + ... + T4 z^4), z = x^2, for |x| < 0.625, relative error 5e-9; 1 - 2/(e^2x + 1) above. */
 #define MATH_TANH_SMALL 0.625f
-#define MATH_T0 -0.333332807f
-#define MATH_T1 0.133314416f
-#define MATH_T2 -0.0537397005f
-#define MATH_T3 0.0206390414f
-#define MATH_T4 -0.00570493378f
+#define MATH_T0         -0.333332807f
+#define MATH_T1         0.133314416f
+#define MATH_T2         -0.0537397005f
+#define MATH_T3         0.0206390414f
+#define MATH_T4         -0.00570493378f
 
 /* The normal tail Phi(-t) = e^(-t^2/2) (N1 k + ... + N9 k^9), k = 1/(1 + 0.27 t), 0 <= t <= 14 (the form of Abramowitz &
  * Stegun 26.2.17), relative error 3e-8. */
-#define MATH_NORMAL_K 0.27f
+#define MATH_NORMAL_K   0.27f
 #define MATH_NORMAL_END 14.0f /* Phi(-14) < 2^-126 */
-#define MATH_N1 0.107720181f
-#define MATH_N2 0.107550509f
-#define MATH_N3 0.101759136f
-#define MATH_N4 0.0722404197f
-#define MATH_N5 0.107399113f
-#define MATH_N6 -0.0686205029f
-#define MATH_N7 0.16929096f
-#define MATH_N8 -0.126255035f
-#define MATH_N9 0.0289152265f
+#define MATH_N1         0.107720181f
+#define MATH_N2         0.107550509f
+#define MATH_N3         0.101759136f
+#define MATH_N4         0.0722404197f
+#define MATH_N5         0.107399113f
+#define MATH_N6         -0.0686205029f
+#define MATH_N7         0.16929096f
+#define MATH_N8         -0.126255035f
+#define MATH_N9         0.0289152265f
 
 #define MATH_GELU_TANH 1.5957691216f /* 2 sqrt(2/pi) */
 #define MATH_GELU_CUBE 0.044715f
-#define MATH_DENSITY 0.39894228f /* 1/sqrt(2 pi) */
-#define MATH_QUICK 1.702f
-#define MATH_LEAK 0.01f
+#define MATH_DENSITY   0.39894228f /* 1/sqrt(2 pi) */
+#define MATH_QUICK     1.702f
+#define MATH_LEAK      0.01f
 
 static inline float math_exp(float x)
 {
@@ -104,7 +104,7 @@ static inline float math_normal_tail(float x)
 	p = p * k + MATH_N3;
 	p = p * k + MATH_N2;
 	p = p * k + MATH_N1;
-	return p * k * math_exp(-0.5f * t * t);
+	return p * k * math_exp2(-0.5f * MATH_LOG2_E * t * t);
 }
 
 /* Phi(x): exact near 0 and in the left tail, where 0.5(1 + erf) would cancel. */
@@ -162,7 +162,7 @@ static inline float math_slope(float x, attend_activation act)
 {
 	switch (act) {
 	case ATTEND_ACT_RELU: return x <= 0.0f ? 0.0f : 1.0f;
-	case ATTEND_ACT_GELU: return math_normal_cdf(x) + x * (MATH_DENSITY * math_exp(-0.5f * x * x));
+	case ATTEND_ACT_GELU: return math_normal_cdf(x) + x * (MATH_DENSITY * math_exp2(-0.5f * MATH_LOG2_E * x * x));
 	case ATTEND_ACT_GELU_10: return x * math_normal_cdf(x) > 10.0f ? 0.0f : math_slope(x, ATTEND_ACT_GELU);
 	case ATTEND_ACT_GELU_NEW:
 	case ATTEND_ACT_GELU_FAST: {
@@ -199,9 +199,10 @@ static inline float math_slope(float x, attend_activation act)
 }
 
 /* Every activation, so that a loop can be written once for each with a constant: M(name). */
-#define ATTEND_EACH_ACTIVATION(M)                                                                              \
-	M(ATTEND_ACT_NONE) M(ATTEND_ACT_RELU) M(ATTEND_ACT_GELU) M(ATTEND_ACT_GELU_NEW) M(ATTEND_ACT_GELU_FAST)    \
-	M(ATTEND_ACT_QUICK_GELU) M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) \
-	M(ATTEND_ACT_RELU2) M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU) M(ATTEND_ACT_MISH)
+#define ATTEND_EACH_ACTIVATION(M)                                                                                 \
+	M(ATTEND_ACT_NONE)                                                                                            \
+	M(ATTEND_ACT_RELU) M(ATTEND_ACT_GELU) M(ATTEND_ACT_GELU_NEW) M(ATTEND_ACT_GELU_FAST) M(ATTEND_ACT_QUICK_GELU) \
+		M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) M(ATTEND_ACT_RELU2)     \
+			M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU) M(ATTEND_ACT_MISH)
 
 #endif

@@ -5,9 +5,19 @@
 
 #include "lib/kernels/math_portable.h"
 
-/* Elements at i of a row of n: whole vectors, then the rest with the same operations. */
-#define FOR_VECTORS(i, part, n) \
-	for (size_t i = 0, part; i < (n) && (part = (n) - i < LANES ? (n) - i : LANES, true); i += LANES)
+/* Elements at i of a row of n: the statements for whole vectors, then for the rest, the same operations on `part` lanes. */
+#define FOR_VECTORS(i, part, n, ...)           \
+	do {                                       \
+		size_t i = 0;                          \
+		for (; i + LANES <= (n); i += LANES) { \
+			const size_t part = LANES;         \
+			__VA_ARGS__;                       \
+		}                                      \
+		if (i < (n)) {                         \
+			const size_t part = (n)-i;         \
+			__VA_ARGS__;                       \
+		}                                      \
+	} while (0)
 
 static inline vf vf_get(const float *p, size_t part) /* lanes behind `part` are 0 */
 {
@@ -16,10 +26,8 @@ static inline vf vf_get(const float *p, size_t part) /* lanes behind `part` are 
 
 static inline void vf_put(float *p, vf x, size_t part)
 {
-	if (part == LANES)
-		vf_store(p, x);
-	else
-		vf_store_where(vm_first(part), p, x);
+	if (part == LANES) vf_store(p, x);
+	else vf_store_where(vm_first(part), p, x);
 }
 
 static inline vf vf_first(vf x, size_t part) /* lanes behind `part` become 0 */
@@ -60,7 +68,10 @@ static inline vf vf_exp2(vf x) /* x <= 0, or NaN */
 
 static inline vf vf_sigmoid(vf x)
 {
-	return vf_div(vf_set(1.0f), vf_add(vf_set(1.0f), vf_exp(vf_sub(vf_zero(), x))));
+	/* Left of the bound the sum would overflow. The bound is the first argument: a NaN passes. */
+	const vf e = vf_exp(vf_min(vf_set(-MATH_EXP_LOW), vf_sub(vf_zero(), x)));
+	const vf y = vf_reciprocal(vf_add(vf_set(1.0f), e));
+	return vf_select(vf_less(x, vf_set(MATH_EXP_LOW)), vf_zero(), y);
 }
 
 static inline vf vf_tanh(vf x)
@@ -72,14 +83,14 @@ static inline vf vf_tanh(vf x)
 	p = vf_fma(p, z, vf_set(MATH_T0));
 	const vf small = vf_fma(vf_mul(p, z), x, x);
 	const vf e = vf_exp(vf_add(a, a));
-	const vf large = vf_sub(vf_set(1.0f), vf_div(vf_set(2.0f), vf_add(e, vf_set(1.0f))));
+	const vf large = vf_sub(vf_set(1.0f), vf_div(vf_set(2.0f), vf_add(e, vf_set(1.0f)))); /* e may be infinite */
 	return vf_select(vf_less(a, vf_set(MATH_TANH_SMALL)), small, vf_copysign(large, x));
 }
 
 static inline vf vf_normal_tail(vf x)
 {
 	const vf t = vf_min(vf_set(MATH_NORMAL_END), vf_abs(x));
-	const vf k = vf_div(vf_set(1.0f), vf_fma(vf_set(MATH_NORMAL_K), t, vf_set(1.0f)));
+	const vf k = vf_reciprocal(vf_fma(vf_set(MATH_NORMAL_K), t, vf_set(1.0f)));
 	vf p = vf_fma(vf_set(MATH_N9), k, vf_set(MATH_N8));
 	p = vf_fma(p, k, vf_set(MATH_N7));
 	p = vf_fma(p, k, vf_set(MATH_N6));
@@ -88,7 +99,7 @@ static inline vf vf_normal_tail(vf x)
 	p = vf_fma(p, k, vf_set(MATH_N3));
 	p = vf_fma(p, k, vf_set(MATH_N2));
 	p = vf_fma(p, k, vf_set(MATH_N1));
-	return vf_mul(vf_mul(p, k), vf_exp(vf_mul(vf_mul(vf_set(-0.5f), t), t)));
+	return vf_mul(vf_mul(p, k), vf_exp2(vf_mul(vf_mul(vf_set(-0.5f * MATH_LOG2_E), t), t)));
 }
 
 static inline vf vf_normal_cdf(vf x)
@@ -153,7 +164,7 @@ static inline vf vf_slope(vf x, attend_activation act)
 	case ATTEND_ACT_GELU:
 	case ATTEND_ACT_GELU_10: {
 		const vf cdf = vf_normal_cdf(x);
-		const vf density = vf_mul(vf_set(MATH_DENSITY), vf_exp(vf_mul(vf_mul(vf_set(-0.5f), x), x)));
+		const vf density = vf_mul(vf_set(MATH_DENSITY), vf_exp2(vf_mul(vf_mul(vf_set(-0.5f * MATH_LOG2_E), x), x)));
 		const vf slope = vf_fma(x, density, cdf);
 		if (act == ATTEND_ACT_GELU) return slope;
 		return vf_select(vf_less(vf_set(10.0f), vf_mul(x, cdf)), zero, slope);

@@ -7,7 +7,8 @@
 enum { DW_COLUMNS = 64 };
 
 /* ---- LayerNorm: xhat = (x - mean) * rstd, rstd = 1/sqrt(mean((x - mean)^2) + eps), y = xhat*w + b --------------------------- */
-static void layernorm(float *y, const float *x, const float *w, const float *b, float eps, size_t d, float *mean, float *rstd)
+static void layernorm(float *y, const float *x, const float *w, const float *b, float eps, size_t d, float *mean,
+                      float *rstd)
 {
 	double sum = 0.0, squares = 0.0;
 	for (size_t i = 0; i < d; i++) sum += (double)x[i];
@@ -38,8 +39,8 @@ static void layernorm_dx(float *dx, const float *dy, const float *x, const float
 	for (size_t i = 0; i < d; i++) dx[i] += rstd * (dy[i] * w[i] - a - (x[i] - mean) * rstd * c);
 }
 
-static void norm_dw(float *dw, float *db, const float *dy, const float *x, size_t ld, const float *mean, const float *rstd,
-                    size_t n, size_t width)
+static void norm_dw(float *dw, float *db, const float *dy, const float *x, size_t ld, const float *mean,
+                    const float *rstd, size_t n, size_t width)
 {
 	for (size_t r = 0; r < n; r++) {
 		const float m = mean ? mean[r] : 0.0f;
@@ -133,10 +134,8 @@ static void norm_dx_rows(void *arg, size_t begin, size_t end)
 	const norm_grad_job *j = arg;
 	for (size_t r = begin; r < end; r++) {
 		const size_t at = r * j->d;
-		if (j->mean)
-			j->table->layernorm_dx(j->dx + at, j->dy + at, j->x + at, j->w, j->mean[r], j->rstd[r], j->d);
-		else
-			j->table->rmsnorm_dx(j->dx + at, j->dy + at, j->x + at, j->w, j->rstd[r], j->d);
+		if (j->mean) j->table->layernorm_dx(j->dx + at, j->dy + at, j->x + at, j->w, j->mean[r], j->rstd[r], j->d);
+		else j->table->rmsnorm_dx(j->dx + at, j->dy + at, j->x + at, j->w, j->rstd[r], j->d);
 	}
 }
 
@@ -146,11 +145,10 @@ static void norm_dw_columns(void *arg, size_t begin, size_t end)
 	for (size_t block = begin; block < end; block++) {
 		const size_t c = block * DW_COLUMNS;
 		const size_t width = j->d - c < DW_COLUMNS ? j->d - c : DW_COLUMNS;
-		j->table->norm_dw(j->dw ? j->dw + c : NULL, j->db ? j->db + c : NULL, j->dy + c, j->x + c, j->d, j->mean, j->rstd,
-		                  j->n, width);
+		j->table->norm_dw(j->dw ? j->dw + c : NULL, j->db ? j->db + c : NULL, j->dy + c, j->x + c, j->d, j->mean,
+		                  j->rstd, j->n, width);
 	}
 }
-
 
 static void norm_backward(norm_grad_job *job)
 {

@@ -28,8 +28,8 @@ size_t attend_relative_bucket(int64_t distance, bool bidirectional, size_t bucke
 	return first + (bucket < buckets ? bucket : buckets - 1);
 }
 
-void attend_relative_bias_forward(float *distance_bias, size_t span, const float *table, size_t heads, bool bidirectional,
-                                  size_t buckets, size_t max_distance)
+void attend_relative_bias_forward(float *distance_bias, size_t span, const float *table, size_t heads,
+                                  bool bidirectional, size_t buckets, size_t max_distance)
 {
 	const size_t width = 2 * span + 1;
 	for (size_t i = 0; i < width; i++) {
@@ -38,8 +38,8 @@ void attend_relative_bias_forward(float *distance_bias, size_t span, const float
 	}
 }
 
-void attend_relative_bias_backward(float *dtable, const float *d_distance_bias, size_t span, size_t heads, bool bidirectional,
-                                   size_t buckets, size_t max_distance)
+void attend_relative_bias_backward(float *dtable, const float *d_distance_bias, size_t span, size_t heads,
+                                   bool bidirectional, size_t buckets, size_t max_distance)
 {
 	const size_t width = 2 * span + 1;
 	for (size_t i = 0; i < width; i++) {

@@ -65,12 +65,14 @@ static void rotary(float *x, size_t ldx, size_t n, size_t heads, size_t head_dim
 	}
 }
 
-void attend_rotary_forward(float *x, size_t ldx, size_t n, size_t heads, size_t head_dim, const int32_t *positions, float theta)
+void attend_rotary_forward(float *x, size_t ldx, size_t n, size_t heads, size_t head_dim, const int32_t *positions,
+                           float theta)
 {
 	rotary(x, ldx, n, heads, head_dim, positions, theta, 1.0f);
 }
 
-void attend_rotary_backward(float *dx, size_t lddx, size_t n, size_t heads, size_t head_dim, const int32_t *positions, float theta)
+void attend_rotary_backward(float *dx, size_t lddx, size_t n, size_t heads, size_t head_dim, const int32_t *positions,
+                            float theta)
 {
 	rotary(dx, lddx, n, heads, head_dim, positions, theta, -1.0f);
 }

@@ -24,13 +24,12 @@ static void fill_tables(void)
 {
 	for (size_t level = 0; level < LEVELS; level++) {
 		struct attend_row_table *table = &tables[level];
-		if (!attend_cpu_supports((attend_isa_level)level)) continue; /* the filling functions, too, are in that level's code */
+		if (!attend_cpu_supports((attend_isa_level)level))
+			continue; /* the filling functions, too, are in that level's code */
 		fill_portable(table);
 #if defined(__x86_64__)
-		if (level >= ATTEND_ISA_AVX512)
-			attend_row_avx512(table);
-		else if (level >= ATTEND_ISA_AVX2)
-			attend_row_avx2(table);
+		if (level >= ATTEND_ISA_AVX512) attend_row_avx512(table);
+		else if (level >= ATTEND_ISA_AVX2) attend_row_avx2(table);
 #elif defined(__aarch64__)
 		if (level >= ATTEND_ISA_NEON) attend_row_neon(table);
 #endif

@@ -39,11 +39,12 @@ struct attend_row_table {
 	void (*transpose)(float *tile, const float *x, size_t ldx, size_t count, size_t head_dim);
 
 	/* mean and rstd come back always. */
-	void (*layernorm)(float *y, const float *x, const float *w, const float *b, float eps, size_t d, float *mean, float *rstd);
+	void (*layernorm)(float *y, const float *x, const float *w, const float *b, float eps, size_t d, float *mean,
+	                  float *rstd);
 	void (*layernorm_dx)(float *dx, const float *dy, const float *x, const float *w, float mean, float rstd, size_t d);
 	/* Columns 0..width-1 of n rows that lie ld apart: dw += sum dy*(x-mean)*rstd, db += sum dy. mean, dw or db NULL: left out. */
-	void (*norm_dw)(float *dw, float *db, const float *dy, const float *x, size_t ld, const float *mean, const float *rstd,
-	                size_t n, size_t width);
+	void (*norm_dw)(float *dw, float *db, const float *dy, const float *x, size_t ld, const float *mean,
+	                const float *rstd, size_t n, size_t width);
 	void (*rmsnorm)(float *y, const float *x, const float *w, float eps, size_t d, float *rstd);
 	void (*rmsnorm_dx)(float *dx, const float *dy, const float *x, const float *w, float rstd, size_t d);
 
@@ -56,14 +57,14 @@ struct attend_row_table {
 	double (*sum_squares)(const float *x, size_t count);
 	bool (*all_finite)(const float *x, size_t count);
 	/* Elements first .. first+count-1 of the stream; keep iff word >= threshold, times `factor`; y and x start at `first`. */
-	void (*dropout)(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream, uint64_t first,
-	                size_t count);
+	void (*dropout)(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream,
+	                uint64_t first, size_t count);
 
-	float (*row_max)(const float *x, size_t v);                     /* -inf when v is 0; NaN may be lost */
-	double (*row_sum_exp)(const float *x, float max, size_t v);     /* sum exp(x - max) */
+	float (*row_max)(const float *x, size_t v);                 /* -inf when v is 0; NaN may be lost */
+	double (*row_sum_exp)(const float *x, float max, size_t v); /* sum exp(x - max) */
 	double (*row_sum)(const float *x, size_t v);
 	void (*row_exp)(float *y, const float *x, float shift, float factor, size_t v); /* y = exp(x - shift)*factor */
-	void (*row_shift)(float *y, const float *x, float shift, size_t v); /* y = x - shift */
+	void (*row_shift)(float *y, const float *x, float shift, size_t v);             /* y = x - shift */
 
 	/* x1' = x1*cosine - x2*sine, x2' = x2*cosine + x1*sine */
 	void (*rotate)(float *x1, float *x2, const float *cosine, const float *sine, size_t count);

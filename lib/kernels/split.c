@@ -2,8 +2,8 @@
 #include "lib/core/threads.h"
 #include "lib/kernels/row_table.h"
 
-/* Waking the team costs some microseconds; below this many float operations a task is not worth handing out. */
-enum { TASK_COST = 1 << 15 };
+/* A spinning team takes about a microsecond to share out; an operation is some tenth of a nanosecond and more. */
+enum { TASK_COST = 1 << 13 };
 /* Tasks per thread: more balances uneven work, fewer saves claims. */
 enum { TASKS_PER_THREAD = 8 };
 

@@ -20,8 +20,8 @@ static inline double grad_difference(grad_loss loss, void *arg, double *x, doubl
 }
 
 /* gradient[i] - before[i] is d loss / d x[i] for all i; absolute tolerance in units of the largest, or of 1. */
-static inline void grad_check(const char *name, grad_loss loss, void *arg, double *x, const float *gradient, const float *before,
-                              size_t count, double tolerance)
+static inline void grad_check(const char *name, grad_loss loss, void *arg, double *x, const float *gradient,
+                              const float *before, size_t count, double tolerance)
 {
 	double *want = malloc((count + 1) * sizeof *want), largest = 1.0; /* what is accumulated to is about 1 */
 	assert_non_null(want);

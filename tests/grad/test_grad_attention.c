@@ -30,7 +30,8 @@ static double loss(void *arg)
 				}
 				if (p->dense) x += p->dense[(h * a->tq + i) * a->tk + j];
 				if (a->causal && distance > 0) x = -INFINITY;
-				if (a->windowed && (distance < -(int64_t)a->window_left || distance > (int64_t)a->window_right)) x = -INFINITY;
+				if (a->windowed && (distance < -(int64_t)a->window_left || distance > (int64_t)a->window_right))
+					x = -INFINITY;
 				s[j] = x;
 				max = fmax(max, x);
 			}
@@ -42,7 +43,8 @@ static double loss(void *arg)
 					uint32_t words[4];
 					const uint64_t element = (uint64_t)(h * a->tq + i) * a->tk + j;
 					attend_rng_block(words, a->dropout_seed, a->dropout_stream, element / 4);
-					mass *= (double)words[element % 4] < (double)a->dropout * 0x1p32 ? 0.0 : 1.0 / (1.0 - (double)a->dropout);
+					mass *= (double)words[element % 4] < (double)a->dropout * 0x1p32 ? 0.0
+					                                                                 : 1.0 / (1.0 - (double)a->dropout);
 				}
 				for (size_t d = 0; d < a->head_dim; d++) {
 					const size_t at = h * a->head_dim + d;
@@ -62,11 +64,13 @@ static void check(size_t heads, size_t dim, size_t tq, size_t tk, unsigned bits)
 	guarded q = guarded_random(tq * width, 1, -1.5f, 1.5f), k = guarded_random(tk * width, 2, -1.5f, 1.5f);
 	guarded v = guarded_random(tk * width, 3, -1.5f, 1.5f), out = guarded_make(tq * width, 4);
 	guarded weights = guarded_random(tq * width, 5, -1.0f, 1.0f), log_sum = guarded_make(heads * tq, 6);
-	guarded distances = guarded_random(heads * DISTANCES, 7, -1.0f, 1.0f), dense = guarded_random(dense_count, 8, -1.0f, 1.0f);
+	guarded distances = guarded_random(heads * DISTANCES, 7, -1.0f, 1.0f),
+			dense = guarded_random(dense_count, 8, -1.0f, 1.0f);
 	guarded dq = guarded_random(tq * width, 1, -1.0f, 1.0f), dk = guarded_random(tk * width, 2, -1.0f, 1.0f);
 	guarded dv = guarded_random(tk * width, 3, -1.0f, 1.0f), ddist = guarded_random(heads * DISTANCES, 4, -1.0f, 1.0f);
 	guarded ddense = guarded_random(dense_count, 5, -1.0f, 1.0f);
-	guarded dq0 = guarded_copy(&dq, 0), dk0 = guarded_copy(&dk, 0), dv0 = guarded_copy(&dv, 0), ddist0 = guarded_copy(&ddist, 0);
+	guarded dq0 = guarded_copy(&dq, 0), dk0 = guarded_copy(&dk, 0), dv0 = guarded_copy(&dv, 0),
+			ddist0 = guarded_copy(&ddist, 0);
 	guarded ddense0 = guarded_copy(&ddense, 0);
 	const size_t floats = attend_kv_tile_floats(heads, dim), tile_count = tk / ATTEND_KV_TILE + 1;
 	float *memory = malloc(tile_count * floats * sizeof *memory), *tiles[8];
@@ -111,7 +115,13 @@ static void check(size_t heads, size_t dim, size_t tq, size_t tk, unsigned bits)
 	attend_attention_forward(a, 1, scratch);
 	attend_attention_backward(&g, 1, scratch);
 
-	problem p = {*a, width, grad_widen(q.data, q.count), grad_widen(k.data, k.count), grad_widen(v.data, v.count), NULL, NULL,
+	problem p = {*a,
+	             width,
+	             grad_widen(q.data, q.count),
+	             grad_widen(k.data, k.count),
+	             grad_widen(v.data, v.count),
+	             NULL,
+	             NULL,
 	             grad_widen(weights.data, weights.count)};
 	if (bits & 4) p.distances = grad_widen(distances.data, distances.count);
 	if (bits & 8) p.dense = grad_widen(dense.data, dense.count);
@@ -133,7 +143,8 @@ static void check(size_t heads, size_t dim, size_t tq, size_t tk, unsigned bits)
 	}
 	double *wide[] = {p.q, p.k, p.v, p.distances, p.dense, p.weights};
 	for (size_t i = 0; i < 6; i++) free(wide[i]);
-	guarded *all[] = {&q, &k, &v, &out, &weights, &log_sum, &distances, &dense, &dq, &dk, &dv, &ddist, &ddense, &dq0, &dk0, &dv0, &ddist0, &ddense0};
+	guarded *all[] = {&q,  &k,  &v,     &out,    &weights, &log_sum, &distances, &dense,  &dq,
+	                  &dk, &dv, &ddist, &ddense, &dq0,     &dk0,     &dv0,       &ddist0, &ddense0};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
 	free(memory);
 	free(scratch);
@@ -170,7 +181,8 @@ static void teams(void **state)
 	FOR_LEVELS(level)
 	{
 		guarded x = guarded_random(4 * LONGEST * WIDTH, 0, -1.0f, 1.0f), out = guarded_make(COUNT * LONGEST * WIDTH, 0);
-		guarded sums = guarded_make(COUNT * HEADS * LONGEST, 0), dense = guarded_random(LONGEST * LONGEST, 0, -1.0f, 1.0f);
+		guarded sums = guarded_make(COUNT * HEADS * LONGEST, 0),
+				dense = guarded_random(LONGEST * LONGEST, 0, -1.0f, 1.0f);
 		guarded first = {0};
 		const size_t floats = attend_kv_tile_floats(HEADS, DIM), size = LONGEST * WIDTH;
 		float *memory = malloc(3 * floats * sizeof *memory), *tiles[3] = {memory, memory + floats, memory + 2 * floats};
@@ -181,7 +193,8 @@ static void teams(void **state)
 			memset(d.data, 0, d.count * sizeof(float));
 			attend_attention_grad g[COUNT];
 			for (size_t i = 0; i < COUNT; i++) {
-				g[i] = (attend_attention_grad){.forward = {.heads = HEADS, .head_dim = DIM, .tq = lengths[i], .tk = lengths[i], .scale = 1.0f}};
+				g[i] = (attend_attention_grad){
+					.forward = {.heads = HEADS, .head_dim = DIM, .tq = lengths[i], .tk = lengths[i], .scale = 1.0f}};
 				attend_attention *a = &g[i].forward;
 				a->q = x.data;
 				a->ldq = a->ldo = WIDTH;
@@ -207,8 +220,7 @@ static void teams(void **state)
 			for (size_t i = 0; i < COUNT; i++) attend_attention_forward(&g[i].forward, 1, scratch);
 			attend_attention_backward(g, COUNT, scratch);
 			free(scratch);
-			if (threads == 1)
-				first = d;
+			if (threads == 1) first = d;
 			else {
 				assert_same_bits(d.data, first.data, d.count);
 				guarded_free(&d);
@@ -225,7 +237,8 @@ static void bench(void)
 {
 	enum { HEADS = 12, DIM = 64, WIDTH = HEADS * DIM, T = 128, COUNT = 8 };
 	const size_t size = T * WIDTH, floats = attend_kv_tile_floats(HEADS, DIM);
-	guarded x = guarded_random(4 * size, 0, -1.0f, 1.0f), out = guarded_make(COUNT * size, 0), sums = guarded_make(COUNT * HEADS * T, 0);
+	guarded x = guarded_random(4 * size, 0, -1.0f, 1.0f), out = guarded_make(COUNT * size, 0),
+			sums = guarded_make(COUNT * HEADS * T, 0);
 	guarded d = guarded_make(3 * COUNT * size, 0), memory = guarded_make(2 * floats, 0);
 	float *tiles[2] = {memory.data, memory.data + floats};
 	attend_attention_grad g[COUNT];
@@ -233,11 +246,30 @@ static void bench(void)
 	memset(d.data, 0, d.count * sizeof(float));
 	attend_kv_store(tiles, 0, T, x.data + size, WIDTH, x.data + 2 * size, WIDTH, HEADS, DIM);
 	for (size_t i = 0; i < COUNT; i++) {
-		a[i] = (attend_attention){.heads = HEADS, .head_dim = DIM, .tq = T, .tk = T, .scale = 0.125f, .q = x.data, .ldq = WIDTH,
-		                          .tiles = tiles, .out = out.data + i * size, .ldo = WIDTH, .log_sum = sums.data + i * HEADS * T};
-		g[i] = (attend_attention_grad){.forward = a[i], .k = x.data + size, .v = x.data + 2 * size, .dout = x.data + 3 * size,
-		                               .ldk = WIDTH, .ldv = WIDTH, .lddo = WIDTH, .lddq = WIDTH, .lddk = WIDTH, .lddv = WIDTH,
-		                               .dq = d.data + 3 * i * size, .dk = d.data + (3 * i + 1) * size, .dv = d.data + (3 * i + 2) * size};
+		a[i] = (attend_attention){.heads = HEADS,
+		                          .head_dim = DIM,
+		                          .tq = T,
+		                          .tk = T,
+		                          .scale = 0.125f,
+		                          .q = x.data,
+		                          .ldq = WIDTH,
+		                          .tiles = tiles,
+		                          .out = out.data + i * size,
+		                          .ldo = WIDTH,
+		                          .log_sum = sums.data + i * HEADS * T};
+		g[i] = (attend_attention_grad){.forward = a[i],
+		                               .k = x.data + size,
+		                               .v = x.data + 2 * size,
+		                               .dout = x.data + 3 * size,
+		                               .ldk = WIDTH,
+		                               .ldv = WIDTH,
+		                               .lddo = WIDTH,
+		                               .lddq = WIDTH,
+		                               .lddk = WIDTH,
+		                               .lddv = WIDTH,
+		                               .dq = d.data + 3 * i * size,
+		                               .dk = d.data + (3 * i + 1) * size,
+		                               .dv = d.data + (3 * i + 2) * size};
 	}
 	void *scratch = malloc(attend_attention_backward_scratch(g, COUNT) + 4096);
 	assert_non_null(scratch);
@@ -248,9 +280,10 @@ static void bench(void)
 			{
 				BENCH_BEST(forward, attend_attention_forward(a, COUNT, scratch));
 				BENCH_BEST(backward, attend_attention_backward(g, COUNT, scratch));
-				printf("%-10s %d threads, 8 x 128 x 12 x 64%s: forward %.2f ms (%.0f GFLOP/s), backward %.2f ms (%.0f GFLOP/s)\n",
-				       attend_isa_level_name(level), threads, dropped ? " with dropout" : "", forward * 1e3,
-				       4e-9 * COUNT * T * T * WIDTH / forward, backward * 1e3, 10e-9 * COUNT * T * T * WIDTH / backward);
+				printf(
+					"%-10s %d threads, 8 x 128 x 12 x 64%s: forward %.2f ms (%.0f GFLOP/s), backward %.2f ms (%.0f GFLOP/s)\n",
+					attend_isa_level_name(level), threads, dropped ? " with dropout" : "", forward * 1e3,
+					4e-9 * COUNT * T * T * WIDTH / forward, backward * 1e3, 10e-9 * COUNT * T * T * WIDTH / backward);
 			}
 		}
 		for (size_t i = 0; i < COUNT; i++) a[i].dropout = g[i].forward.dropout = 0.1f;

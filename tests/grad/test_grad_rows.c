@@ -48,7 +48,8 @@ static void norms(void **state)
 	FOR_LEVELS(level)
 	{
 		for (int rms = 0; rms < 2; rms++) {
-			float x[N * D], w[D], b[D], dy[N * D], y[N * D], mean[N], rstd[N], dx[N * D] = {0}, dw[D] = {0}, db[D] = {0};
+			float x[N * D], w[D], b[D], dy[N * D], y[N * D], mean[N], rstd[N], dx[N * D] = {0}, dw[D] = {0},
+																					  db[D] = {0};
 			static const float zeros[N * D];
 			problem p = problem_make(x, w, b, dy);
 			p.rms = rms;
@@ -77,7 +78,8 @@ static double ce_loss(void *arg)
 		for (size_t c = 0; c < D; c++) sum += exp(p->x[r * D + c]);
 		for (size_t c = 0; c < D; c++) {
 			const double w = ce->class_weights ? (double)ce->class_weights[c] : 1.0, nll = log(sum) - p->x[r * D + c];
-			total += w * nll * ((double)ce->smoothing / D + (c == (size_t)ce->labels[r] ? 1.0 - (double)ce->smoothing : 0.0));
+			total += w * nll *
+			         ((double)ce->smoothing / D + (c == (size_t)ce->labels[r] ? 1.0 - (double)ce->smoothing : 0.0));
 		}
 	}
 	return 1.7 * total;
@@ -94,8 +96,13 @@ static void cross_entropy(void **state)
 			float x[N * D], w[D], b[D], dy[N * D], dx[N * D];
 			problem p = problem_make(x, w, b, dy);
 			for (size_t i = 0; i < D; i++) w[i] = fabsf(w[i]);
-			attend_cross_entropy ce = {.logits = x, .n = N, .v = D, .labels = labels, .ignore = -100,
-			                           .smoothing = variant & 1 ? 0.2f : 0.0f, .class_weights = variant & 2 ? w : NULL};
+			attend_cross_entropy ce = {.logits = x,
+			                           .n = N,
+			                           .v = D,
+			                           .labels = labels,
+			                           .ignore = -100,
+			                           .smoothing = variant & 1 ? 0.2f : 0.0f,
+			                           .class_weights = variant & 2 ? w : NULL};
 			p.ce = &ce;
 			attend_cross_entropy_forward(&ce);
 			assert_close(1.7 * ce.loss_sum, ce_loss(&p), 0.0, 1e-6);
@@ -114,7 +121,9 @@ static double act_loss(void *arg)
 		double y = x;
 		switch (p->act) {
 		case ATTEND_ACT_GELU: y = 0.5 * x * (1.0 + erf(x * 0.70710678118654752440)); break;
-		case ATTEND_ACT_GELU_NEW: y = 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x))); break;
+		case ATTEND_ACT_GELU_NEW:
+			y = 0.5 * x * (1.0 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+			break;
 		case ATTEND_ACT_SILU: y = x * s; break;
 		case ATTEND_ACT_TANH: y = tanh(x); break;
 		case ATTEND_ACT_SIGMOID: y = s; break;
@@ -130,8 +139,9 @@ static double act_loss(void *arg)
 static void activations(void **state)
 {
 	(void)state;
-	static const attend_activation smooth[] = {ATTEND_ACT_NONE, ATTEND_ACT_GELU,    ATTEND_ACT_GELU_NEW,   ATTEND_ACT_SILU,
-	                                           ATTEND_ACT_TANH, ATTEND_ACT_SIGMOID, ATTEND_ACT_QUICK_GELU, ATTEND_ACT_MISH};
+	static const attend_activation smooth[] = {ATTEND_ACT_NONE,       ATTEND_ACT_GELU, ATTEND_ACT_GELU_NEW,
+	                                           ATTEND_ACT_SILU,       ATTEND_ACT_TANH, ATTEND_ACT_SIGMOID,
+	                                           ATTEND_ACT_QUICK_GELU, ATTEND_ACT_MISH};
 	static const float zeros[N * D];
 	FOR_LEVELS(level)
 	{

@@ -20,7 +20,7 @@
 #include "lib/kernels/dispatch.h"
 
 /* for (each level that this CPU runs), made current in turn. */
-#define FOR_LEVELS(level)                                                                              \
+#define FOR_LEVELS(level)                                                                               \
 	for (attend_isa_level level = ATTEND_ISA_PORTABLE; level <= ATTEND_ISA_NEONDOT; level = level + 1u) \
 		if (attend_cpu_supports(level) && (attend_kernels_force(level), true))
 
@@ -109,12 +109,12 @@ static inline bool check_close(double got, double want, double absolute, double 
 	return fabs(got - want) <= absolute + relative * fabs(want);
 }
 
-#define assert_close(got, want, absolute, relative)                                                                   \
-	do {                                                                                                              \
-		const double close_got = (double)(got), close_want = (double)(want);                                          \
-		if (!check_close(close_got, close_want, absolute, relative))                                                  \
-			fail_msg("%s: got %.9g, want %.9g (%s)", #got, close_got, close_want,                                     \
-			         attend_isa_level_name(attend_kernels_level()));                                                  \
+#define assert_close(got, want, absolute, relative)                               \
+	do {                                                                          \
+		const double close_got = (double)(got), close_want = (double)(want);      \
+		if (!check_close(close_got, close_want, absolute, relative))              \
+			fail_msg("%s: got %.9g, want %.9g (%s)", #got, close_got, close_want, \
+			         attend_isa_level_name(attend_kernels_level()));              \
 	} while (0)
 
 /* Equal bits; any NaN equals any NaN. */
@@ -137,14 +137,14 @@ static inline double check_now(void)
 }
 
 /* Best time in seconds of repeated runs of `statement` for about a quarter of a second. */
-#define BENCH_BEST(best, statement)                         \
-	double best = 1e30;                                     \
-	for (double bench_end = check_now() + 0.25;;) {         \
-		const double bench_start = check_now();             \
-		statement;                                          \
-		const double bench_stop = check_now();              \
+#define BENCH_BEST(best, statement)                                           \
+	double best = 1e30;                                                       \
+	for (double bench_end = check_now() + 0.25;;) {                           \
+		const double bench_start = check_now();                               \
+		statement;                                                            \
+		const double bench_stop = check_now();                                \
 		if (bench_stop - bench_start < best) best = bench_stop - bench_start; \
-		if (bench_stop > bench_end) break;                  \
+		if (bench_stop > bench_end) break;                                    \
 	}
 
 static inline bool bench_asked(int argc, char **argv)

@@ -245,15 +245,13 @@ static void not_numbers_spread(void **state)
 		memcpy(clean.q.data, s.q.data, s.q.count * sizeof(float));
 		clean.a.tiles = s.a.tiles;
 		run(&clean.a, 1);
-		s.q.data[3 * 8 + 2] = NAN;           /* query 3: this row alone */
-		s.tiles[0][5 * TILE + 40] = NAN;     /* key 40: the rows that see it */
+		s.q.data[3 * 8 + 2] = NAN;       /* query 3: this row alone */
+		s.tiles[0][5 * TILE + 40] = NAN; /* key 40: the rows that see it */
 		run(&s.a, 1);
 		for (size_t i = 0; i < 70; i++)
 			for (size_t d = 0; d < 8; d++) {
-				if (i == 3 || i >= 40)
-					assert_true(isnan(s.out.data[i * 8 + d]));
-				else
-					assert_same_bits(s.out.data + i * 8 + d, clean.out.data + i * 8 + d, 1);
+				if (i == 3 || i >= 40) assert_true(isnan(s.out.data[i * 8 + d]));
+				else assert_same_bits(s.out.data + i * 8 + d, clean.out.data + i * 8 + d, 1);
 			}
 		s.tiles[0][5 * TILE + 40] = 1.0f;
 		s.q.data[3 * 8 + 2] = 1.0f;
@@ -291,8 +289,8 @@ static void chunks_and_steps(void **state)
 				for (size_t first = 0; first < t; first += steps[c]) {
 					const size_t n = t - first < steps[c] ? t - first : steps[c];
 					attend_attention a = s.a;
-					attend_kv_store(part.tiles, first, n, s.k.data + first * width, width, s.v.data + first * width, width,
-					                heads, dim);
+					attend_kv_store(part.tiles, first, n, s.k.data + first * width, width, s.v.data + first * width,
+					                width, heads, dim);
 					a.tiles = part.tiles;
 					a.tq = n;
 					a.tk = first + n;
@@ -353,15 +351,16 @@ static void store_keeps_neighbours(void **state)
 			guarded before = guarded_copy(&s.tile_memory, 0);
 			for (size_t first = 0; first < t; first += 37) { /* the same again, piece by piece */
 				const size_t n = t - first < 37 ? t - first : 37;
-				attend_kv_store(s.tiles, first, n, s.k.data + first * (width + 3), width + 3, s.v.data + first * (width + 3),
-				                width + 3, heads, dim);
+				attend_kv_store(s.tiles, first, n, s.k.data + first * (width + 3), width + 3,
+				                s.v.data + first * (width + 3), width + 3, heads, dim);
 				assert_same_bits(s.tile_memory.data, before.data, before.count);
 			}
 			for (size_t p = 0; p < t; p++)
 				for (size_t h = 0; h < heads; h++)
 					for (size_t d = 0; d < dim; d++) {
 						const float *tile = s.tiles[p / TILE];
-						const float k = s.k.data[p * (width + 3) + h * dim + d], v = s.v.data[p * (width + 3) + h * dim + d];
+						const float k = s.k.data[p * (width + 3) + h * dim + d],
+									v = s.v.data[p * (width + 3) + h * dim + d];
 						assert_true(tile[(h * dim + d) * TILE + p % TILE] == k);
 						assert_true(tile[heads * dim * TILE + (h * TILE + p % TILE) * dim + d] == v);
 					}
@@ -400,10 +399,14 @@ static void bench(size_t heads, size_t dim, size_t tq, size_t tk, bool causal)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shapes),           cmocka_unit_test(empty),
-		cmocka_unit_test(variants),         cmocka_unit_test(large_scores),
-		cmocka_unit_test(not_numbers_spread), cmocka_unit_test(chunks_and_steps),
-		cmocka_unit_test(neighbours_and_threads), cmocka_unit_test(store_keeps_neighbours),
+		cmocka_unit_test(shapes),
+		cmocka_unit_test(empty),
+		cmocka_unit_test(variants),
+		cmocka_unit_test(large_scores),
+		cmocka_unit_test(not_numbers_spread),
+		cmocka_unit_test(chunks_and_steps),
+		cmocka_unit_test(neighbours_and_threads),
+		cmocka_unit_test(store_keeps_neighbours),
 	};
 	if (bench_asked(argc, argv)) {
 		bench(12, 64, 16, 16, false);

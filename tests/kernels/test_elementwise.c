@@ -15,7 +15,8 @@ static void arrays(void **state)
 	{
 		for (size_t k = 0; k < COUNTS; k++) {
 			const size_t n = counts[k];
-			guarded a = guarded_random(n, k, -3.0f, 3.0f), b = guarded_random(n, k / 2, -3.0f, 3.0f), y = guarded_copy(&a, 1);
+			guarded a = guarded_random(n, k, -3.0f, 3.0f), b = guarded_random(n, k / 2, -3.0f, 3.0f),
+					y = guarded_copy(&a, 1);
 			attend_add(y.data, b.data, n);
 			for (size_t i = 0; i < n; i++) assert_true(y.data[i] == a.data[i] + b.data[i]);
 			attend_multiply(y.data, a.data, b.data, n);
@@ -92,8 +93,10 @@ static void adamw(void **state)
 	{
 		for (size_t k = 0; k < COUNTS; k++) {
 			const size_t n = counts[k];
-			guarded w = guarded_random(n, 1, -1.0f, 1.0f), m = guarded_random(n, 2, -1.0f, 1.0f), v = guarded_random(n, 3, 0.0f, 1.0f);
-			guarded g = guarded_random(n, 4, -1.0f, 1.0f), w0 = guarded_copy(&w, 0), m0 = guarded_copy(&m, 0), v0 = guarded_copy(&v, 0);
+			guarded w = guarded_random(n, 1, -1.0f, 1.0f), m = guarded_random(n, 2, -1.0f, 1.0f),
+					v = guarded_random(n, 3, 0.0f, 1.0f);
+			guarded g = guarded_random(n, 4, -1.0f, 1.0f), w0 = guarded_copy(&w, 0), m0 = guarded_copy(&m, 0),
+					v0 = guarded_copy(&v, 0);
 			const attend_adamw o = {1e-3, 0.9, 0.999, 1e-8, 0.01, 0.5, 1.0 - 0.9 * 0.9, 1.0 - 0.999 * 0.999};
 			attend_adamw_update(w.data, m.data, v.data, g.data, n, &o);
 			for (size_t i = 0; i < n; i++) {
@@ -189,11 +192,13 @@ static void embeddings(void **state)
 				memcpy(brain + 1 + 2 * i, &b, 2);
 			}
 			for (size_t i = 0; i < N; i++) ids[i] = (int32_t)check_below(ROWS);
-			guarded y = guarded_make(N * d, 3), base = guarded_random(N * d, 3, -1.0f, 1.0f), z = guarded_copy(&base, 5);
+			guarded y = guarded_make(N * d, 3), base = guarded_random(N * d, 3, -1.0f, 1.0f),
+					z = guarded_copy(&base, 5);
 			attend_embedding_forward(y.data, table.data, ATTEND_DTYPE_F32, ids, N, d, 1.0f, false);
 			for (size_t i = 0; i < N * d; i++) assert_true(y.data[i] == table.data[(size_t)ids[i / d] * d + i % d]);
 			attend_embedding_forward(z.data, table.data, ATTEND_DTYPE_F32, ids, N, d, 1.5f, true);
-			for (size_t i = 0; i < N * d; i++) assert_close(z.data[i], (double)base.data[i] + 1.5 * (double)y.data[i], 1e-6, 1e-6);
+			for (size_t i = 0; i < N * d; i++)
+				assert_close(z.data[i], (double)base.data[i] + 1.5 * (double)y.data[i], 1e-6, 1e-6);
 			attend_embedding_forward(z.data, half + 1, ATTEND_DTYPE_F16, ids, N, d, 1.0f, false);
 			for (size_t i = 0; i < N * d; i++) assert_true(z.data[i] == attend_f16_f32(attend_f32_f16(y.data[i])));
 			attend_embedding_forward(z.data, brain + 1, ATTEND_DTYPE_BF16, ids, N, d, 1.0f, false);
@@ -237,8 +242,8 @@ static void sinusoids(void **state)
 static void bench(void)
 {
 	enum { COUNT = 8 << 20 };
-	guarded w = guarded_random(COUNT, 0, -1.0f, 1.0f), m = guarded_random(COUNT, 0, -1.0f, 1.0f), v = guarded_random(COUNT, 0, 0.0f, 1.0f),
-	        g = guarded_random(COUNT, 0, -1.0f, 1.0f);
+	guarded w = guarded_random(COUNT, 0, -1.0f, 1.0f), m = guarded_random(COUNT, 0, -1.0f, 1.0f),
+			v = guarded_random(COUNT, 0, 0.0f, 1.0f), g = guarded_random(COUNT, 0, -1.0f, 1.0f);
 	const attend_adamw o = {1e-3, 0.9, 0.999, 1e-8, 0.01, 0.5, 1.0 - 0.9 * 0.9, 1.0 - 0.999 * 0.999};
 	for (int threads = 1; threads <= 2; threads++) {
 		attend_set_threads(threads);
@@ -248,7 +253,8 @@ static void bench(void)
 			BENCH_BEST(drop, attend_dropout_forward(w.data, w.data, 0.1f, 1, 2, COUNT / 16));
 			BENCH_BEST(squares, attend_sum_squares(g.data, COUNT));
 			printf("%-10s %d threads: adamw %.1f GB/s, dropout %.2f ns an element, sum of squares %.1f GB/s\n",
-			       attend_isa_level_name(level), threads, 28e-9 * COUNT / update, drop * 16e9 / COUNT, 4e-9 * COUNT / squares);
+			       attend_isa_level_name(level), threads, 28e-9 * COUNT / update, drop * 16e9 / COUNT,
+			       4e-9 * COUNT / squares);
 		}
 	}
 }

@@ -24,7 +24,8 @@ static void rows(void **state)
 			attend_softmax_forward(y.data, x.data, n, v);
 			for (size_t r = 0; r < n; r++) {
 				const double all = log_sum(x.data + r * v, v);
-				for (size_t i = 0; i < v; i++) assert_close(y.data[r * v + i], exp((double)x.data[r * v + i] - all), 1e-37, 1e-5);
+				for (size_t i = 0; i < v; i++)
+					assert_close(y.data[r * v + i], exp((double)x.data[r * v + i] - all), 1e-37, 1e-5);
 			}
 			guarded same = guarded_copy(&x, 3);
 			attend_softmax_forward(same.data, same.data, n, v);
@@ -34,7 +35,8 @@ static void rows(void **state)
 			attend_log_softmax_forward(y.data, x.data, n, v);
 			for (size_t r = 0; r < n; r++) {
 				const double all = log_sum(x.data + r * v, v);
-				for (size_t i = 0; i < v; i++) assert_close(y.data[r * v + i], (double)x.data[r * v + i] - all, 5e-6, 3e-7);
+				for (size_t i = 0; i < v; i++)
+					assert_close(y.data[r * v + i], (double)x.data[r * v + i] - all, 5e-6, 3e-7);
 			}
 			memcpy(same.data, x.data, n * v * sizeof(float));
 			attend_log_softmax_forward(same.data, same.data, n, v);
@@ -77,7 +79,8 @@ static void cross_entropy(void **state)
 		for (size_t variant = 0; variant < 8; variant++) {
 			for (size_t k = 0; k < SIZES - 1; k++) {
 				const size_t n = 1 + check_below(200), v = sizes[k];
-				guarded x = guarded_random(n * v, k, -9.0f, 9.0f), w = guarded_random(v, 1, 0.1f, 2.0f), d = guarded_make(n * v, 2);
+				guarded x = guarded_random(n * v, k, -9.0f, 9.0f), w = guarded_random(v, 1, 0.1f, 2.0f),
+						d = guarded_make(n * v, 2);
 				int32_t labels[201];
 				for (size_t i = 0; i < n; i++) labels[i] = check_below(4) == 0 ? -100 : (int32_t)check_below(v);
 				attend_cross_entropy ce = {.logits = x.data, .n = n, .v = v, .labels = labels, .ignore = -100};
@@ -138,7 +141,8 @@ static void bench(void)
 	{
 		BENCH_BEST(soft, attend_softmax_forward(y.data, x.data, 1, V));
 		BENCH_BEST(logs, attend_log_softmax_forward(y.data, x.data, 1, V));
-		printf("%-10s row of 50257: softmax %.1f us, log-softmax %.1f us\n", attend_isa_level_name(level), soft * 1e6, logs * 1e6);
+		printf("%-10s row of 50257: softmax %.1f us, log-softmax %.1f us\n", attend_isa_level_name(level), soft * 1e6,
+		       logs * 1e6);
 	}
 	guarded_free(&x);
 	guarded_free(&y);
