@@ -126,7 +126,7 @@ const attend_command attend_command_qa = {
 			   "context; JSON lines have \"question\" and \"context\". Long contexts run in\n"
 			   "overlapping windows.",
 	.example =
-		"attend qa -m my-qa-model --question \"Where do I live?\" --context \"My name is Ada and I live in London.\"",
+		"attend qa -m my-qa-model --question \"Where is Ada?\" --context \"Ada lives in London.\"",
 	.groups = groups,
 	.options = options,
 	.run = run,

@@ -103,8 +103,11 @@ static void indented(const char *text)
 
 void attend_help_command(const attend_command *command)
 {
-	attend_output_printf("usage: attend %s [OPTIONS]%s%s\n\n%s.\n", command->name, command->operands != NULL ? " " : "",
-	                     command->operands != NULL ? command->operands : "", command->summary);
+	attend_output_printf("usage: attend %s [OPTIONS]%s%s\n\n%c%s.\n", command->name,
+	                     command->operands != NULL ? " " : "", command->operands != NULL ? command->operands : "",
+	                     command->summary[0] >= 'a' && command->summary[0] <= 'z' ? command->summary[0] - 32
+	                                                                              : command->summary[0],
+	                     command->summary + 1);
 	if (command->details != NULL) attend_output_printf("\n%s\n", command->details);
 	attend_output_text("\nOptions:\n");
 	const attend_option *o;

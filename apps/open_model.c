@@ -38,5 +38,6 @@ attend_cut attend_cut_of(const attend_args *args)
 
 void attend_tell_truncated(const attend_args *args, size_t number, size_t tokens)
 {
-	if (tokens != 0) attend_warn(args, "text %zu: %zu tokens were cut off", number, tokens);
+	if (tokens != 0)
+		attend_warn(args, "text %zu: %zu token%s cut off", number, tokens, tokens == 1 ? " was" : "s were");
 }

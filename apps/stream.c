@@ -138,11 +138,9 @@ static void tell(const source *s, size_t number, const char *why)
 /* Members of a JSON line. ATTEND_OK, or the failure of this record; *code >= 0 stops everything. */
 static attend_status read_members(attend_record *record, const source *s, const char *line, size_t size, int *code)
 {
-	char place[300];
-	(void)snprintf(place, sizeof place, "record %zu", record->number);
 	for (int i = 0; i < ATTEND_RECORD_FIELDS && s->job->names[i] != NULL; i++) {
 		const attend_status status =
-			attend_json_member(&record->fields[i], &record->sizes[i], line, size, s->job->names[i], place);
+			attend_json_member(&record->fields[i], &record->sizes[i], line, size, s->job->names[i], "JSON");
 		if (status == ATTEND_ERR_NOTFOUND && i == 1 && !s->job->second_needed) continue;
 		if (status == ATTEND_ERR_NOMEM) *code = attend_report(status);
 		if (status != ATTEND_OK) return status;

@@ -117,8 +117,9 @@ attend_status attend_bench_read(attend_bench_input *out, const attend_bench_opti
 		return attend_file_read(&out->text, &out->text_size, o->input_file, 0);
 	}
 	if (o->input_file == NULL) return draw_ids(out, o, model);
-	ATTEND_TRY(attend_safetensors_open(&file, o->input_file));
-	const attend_status status = read_tensors(out, file);
+	attend_status status = attend_safetensors_open(&file, o->input_file);
+	if (status != ATTEND_OK) return status == ATTEND_ERR_FORMAT ? ATTEND_ERR_DATA : status;
+	status = read_tensors(out, file);
 	attend_safetensors_free(file);
 	return status == ATTEND_OK ? ATTEND_OK : attend_fail_in(status, o->input_file);
 }
