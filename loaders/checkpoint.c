@@ -49,8 +49,11 @@ static attend_status snapshot(attend_buffer *path, const char *name)
 	size_t size;
 	ATTEND_TRY(attend_file_read(&commit, &size, path->data, 4096));
 	path->size = root;
-	attend_buffer_printf(path, "/snapshots/%.*s", (int)strcspn(commit, "\r\n/"), commit);
+	/* a commit is hexadecimal digits: nothing that leaves the folder */
+	const size_t digits = strspn(commit, "0123456789abcdef");
+	if (digits > 0) attend_buffer_printf(path, "/snapshots/%.*s", (int)digits, commit);
 	free(commit);
+	if (digits == 0) return ATTEND_ERR_NOTFOUND; /* locate writes the message */
 	return attend_buffer_status(path);
 }
 
