@@ -19,6 +19,7 @@
 	X(tokenize) \
 	X(detokenize) \
 	X(finetune) \
+	X(evaluate) \
 	X(train_trace) \
 	X(bench) \
 	X(completion)

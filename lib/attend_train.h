@@ -106,6 +106,42 @@ ATTEND_API attend_status attend_trainer_evaluate(attend_trainer *trainer, attend
 /* Write the model as it is: a plain HuggingFace folder. */
 ATTEND_API attend_status attend_trainer_save(attend_trainer *trainer, const char *dir);
 
+/* ==== Evaluating ======================================================================================================== */
+
+typedef struct attend_label_report {
+	const char *label;
+	double precision, recall, f1;
+	size_t support; /* examples with this label */
+} attend_label_report;
+
+/* An example that the model got wrong (regression: far off), the worst first. */
+typedef struct attend_mistake {
+	const char *text, *pair; /* pair NULL: none */
+	size_t line;             /* of the file */
+	int label, predicted;    /* single label: indices into labels; else -1 */
+	double expected, found;  /* regression: the values; else: probabilities of the right and of the predicted label */
+} attend_mistake;
+
+typedef struct attend_evaluation {
+	attend_train_metrics metrics;
+	bool regression, multi_label;
+	size_t label_count;
+	const attend_label_report *labels;
+	const uint64_t *confusion; /* [label_count, label_count] (label, prediction); NULL: not single-label */
+	const attend_mistake *mistakes;
+	size_t mistake_count;
+	size_t skipped, too_long; /* bad rows left out; texts that were cut */
+	const char *columns;
+	void *storage;
+} attend_evaluation;
+
+/* Measure a classifier on a labelled file. The recipe says how to read the file (validation_file, columns, encoding, truncate,
+ * per_device_eval_batch_size); `mistakes`: how many of the worst errors to keep. ARG: the checkpoint has no sequence head. DATA:
+ * a label that the model does not know, and everything that is wrong with the file. Free with attend_evaluation_free. */
+ATTEND_API attend_status attend_evaluate(attend_evaluation *out, const char *model, const attend_recipe *recipe,
+                                         size_t mistakes);
+ATTEND_API void attend_evaluation_free(attend_evaluation *evaluation);
+
 /* For tests against other trainers: run exactly the batches of a safetensors file (step.N.INPUT, or step.N.micro.M.INPUT)
  * under the recipe in a JSON file's `run` (optimizer, scheduler, grouping, accumulation, clipping, label smoothing,
  * unfreezing), dropout off. Writes out_dir: the checkpoint in f32, and trace.json with the parameter groups, and each step's

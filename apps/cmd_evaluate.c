@@ -1,0 +1,212 @@
+/* cmd_evaluate.c: `attend evaluate`: how good a classifier is on a labelled file. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/args.h"
+#include "apps/console.h"
+#include "apps/evaluation_html.h"
+#include "apps/output.h"
+#include "lib/attend_train.h"
+
+static const attend_option options[] = {
+	{"file", 'f', ATTEND_OPTION_FILE, "FILE", "labelled texts: csv, tsv, jsonl, fastText lines, or gz", 0, 0, false,
+     "input"},
+	{"errors", 0, ATTEND_OPTION_INT, "N", "show the N worst errors [0]", 0, 1000000, false, NULL},
+	{"json", 0, ATTEND_OPTION_FLAG, NULL, "print one JSON object", 0, 0, false, NULL},
+	{"html", 0, ATTEND_OPTION_FILE, "FILE", "also write a page with confusion matrix, curves and errors", 0, 0, false,
+     NULL},
+	{"input-format", 0, ATTEND_OPTION_WORD, "auto|csv|tsv|jsonl|fasttext|plain|space",
+     "form of the file [by name and first line]", 0, 0, false, NULL},
+	{"delimiter", 0, ATTEND_OPTION_TEXT, "C", "between columns: a character, tab or space [found out]", 0, 0, false,
+     NULL},
+	{"encoding", 0, ATTEND_OPTION_TEXT, "NAME", "utf-8, utf-16, latin-1, windows-1252 [utf-8, or by the mark]", 0, 0,
+     false, NULL},
+	{"header", 0, ATTEND_OPTION_WORD, "auto|yes|no", "is the first row a header? [found out]", 0, 0, false, NULL},
+	{"text-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the text [found out]", 0, 0, false, NULL},
+	{"text-pair-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the second text of a pair", 0, 0, false, NULL},
+	{"label-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the label [found out]", 0, 0, false, NULL},
+	{"label-separator", 0, ATTEND_OPTION_TEXT, "TEXT", "between the labels of one cell [,]", 0, 0, false, NULL},
+	{"on-error", 0, ATTEND_OPTION_WORD, "stop|skip", "a bad row is an error, or is left out and counted [stop]", 0, 0,
+     false, NULL},
+	{"truncate", 0, ATTEND_OPTION_WORD, "left|right", "cut texts that are too long instead of stopping", 0, 0, false,
+     NULL},
+	{"max-seq-length", 0, ATTEND_OPTION_INT, "N", "tokens of a text at most [what the model takes]", 1, 16777216, false,
+     NULL},
+	{"per-device-eval-batch-size", 0, ATTEND_OPTION_INT, "N", "examples of a batch [32]", 1, 65536, false, NULL},
+	{0},
+};
+
+/* Numbers that apply, in the order in which they are shown. */
+static size_t list_metrics(const attend_train_metrics *m, const char *names[8], double values[8])
+{
+	const char *const all_names[] = {"loss",    "accuracy", "f1_macro", "f1_micro", "matthews",
+	                                 "pearson", "spearman", "mse",      "mae"};
+	const double all[] = {m->loss,    m->accuracy, m->f1_macro, m->f1_micro, m->matthews,
+	                      m->pearson, m->spearman, m->mse,      m->mae};
+	size_t n = 0;
+	for (size_t i = 0; i < 9 && n < 8; i++) {
+		if (isnan(all[i])) continue;
+		names[n] = all_names[i];
+		values[n++] = all[i];
+	}
+	return n;
+}
+
+static void print_json(const attend_evaluation *e)
+{
+	const char *names[8];
+	double values[8];
+	const size_t n = list_metrics(&e->metrics, names, values);
+	attend_output_printf("{\"examples\": %zu", e->metrics.examples);
+	for (size_t i = 0; i < n; i++) {
+		attend_output_printf(", \"%s\": ", names[i]);
+		attend_output_json_f64(values[i]);
+	}
+	if (e->skipped) attend_output_printf(", \"skipped\": %zu", e->skipped);
+	if (e->too_long) attend_output_printf(", \"truncated\": %zu", e->too_long);
+	attend_output_text(", \"labels\": [");
+	for (size_t i = 0; i < e->label_count; i++) {
+		const attend_label_report *l = &e->labels[i];
+		attend_output_text(i ? ", {\"label\": " : "{\"label\": ");
+		attend_output_json_text(l->label);
+		attend_output_text(", \"precision\": ");
+		attend_output_json_f64(l->precision);
+		attend_output_text(", \"recall\": ");
+		attend_output_json_f64(l->recall);
+		attend_output_text(", \"f1\": ");
+		attend_output_json_f64(l->f1);
+		attend_output_printf(", \"support\": %zu}", l->support);
+	}
+	attend_output_text("]");
+	if (e->confusion) {
+		attend_output_text(", \"confusion\": [");
+		for (size_t i = 0; i < e->label_count; i++) {
+			attend_output_text(i ? ", [" : "[");
+			for (size_t j = 0; j < e->label_count; j++)
+				attend_output_printf("%s%llu", j ? ", " : "", (unsigned long long)e->confusion[i * e->label_count + j]);
+			attend_output_text("]");
+		}
+		attend_output_text("]");
+	}
+	if (e->mistake_count) attend_output_text(", \"errors\": [");
+	for (size_t i = 0; i < e->mistake_count; i++) {
+		const attend_mistake *m = &e->mistakes[i];
+		attend_output_printf("%s{\"line\": %zu, \"text\": ", i ? ", " : "", m->line);
+		attend_output_json_text(m->text);
+		if (m->pair) {
+			attend_output_text(", \"text_pair\": ");
+			attend_output_json_text(m->pair);
+		}
+		if (m->label >= 0) {
+			attend_output_text(", \"label\": ");
+			attend_output_json_text(e->labels[m->label].label);
+			attend_output_text(", \"predicted\": ");
+			attend_output_json_text(e->labels[m->predicted].label);
+		}
+		if (!e->multi_label) {
+			attend_output_text(e->regression ? ", \"expected\": " : ", \"label_probability\": ");
+			attend_output_json_f64(m->expected);
+			attend_output_text(e->regression ? ", \"found\": " : ", \"predicted_probability\": ");
+			attend_output_json_f64(m->found);
+		}
+		attend_output_text("}");
+	}
+	attend_output_text(e->mistake_count ? "]}\n" : "}\n");
+}
+
+static void print_confusion(const attend_evaluation *e)
+{
+	if (!e->confusion || e->label_count > 20) return;
+	attend_output_text("\nconfusion (rows: label, columns: prediction)\n");
+	for (size_t i = 0; i < e->label_count; i++) {
+		for (size_t j = 0; j < e->label_count; j++)
+			attend_output_printf("%7llu", (unsigned long long)e->confusion[i * e->label_count + j]);
+		attend_output_printf("  %s\n", e->labels[i].label);
+	}
+}
+
+static void print_text(const attend_evaluation *e)
+{
+	const char *names[8];
+	double values[8];
+	const size_t n = list_metrics(&e->metrics, names, values);
+	attend_output_printf("examples  %zu\n", e->metrics.examples);
+	for (size_t i = 0; i < n; i++) attend_output_printf("%-9s %.4f\n", names[i], values[i]);
+	if (e->label_count) attend_output_text("\nprecision  recall      F1  support  label\n");
+	for (size_t i = 0; i < e->label_count; i++) {
+		const attend_label_report *l = &e->labels[i];
+		attend_output_printf("   %.4f  %.4f  %.4f  %7zu  %s\n", l->precision, l->recall, l->f1, l->support, l->label);
+	}
+	print_confusion(e);
+	if (e->mistake_count) attend_output_text("\nworst errors\n");
+	for (size_t i = 0; i < e->mistake_count; i++) {
+		const attend_mistake *m = &e->mistakes[i];
+		attend_output_printf("line %zu: ", m->line);
+		if (m->label >= 0)
+			attend_output_printf("%s, taken for %s (%.3f against %.3f): ", e->labels[m->label].label,
+			                     e->labels[m->predicted].label, m->found, m->expected);
+		else if (e->regression) attend_output_printf("%g, found %.4g: ", m->expected, m->found);
+		attend_output_text(m->text);
+		attend_output_text("\n");
+	}
+}
+
+static attend_status read_recipe(attend_recipe *recipe, const attend_args *args)
+{
+	const attend_option *option = NULL;
+	const char *text = NULL;
+	attend_status first = attend_recipe_set(recipe, "validation_file", attend_args_text(args, "file", ""));
+	if (first == ATTEND_OK) first = attend_recipe_set(recipe, "per_device_eval_batch_size", "32");
+	if (first != ATTEND_OK) return first;
+	for (size_t i = 0; attend_args_each(args, i, &option, &text); i++) {
+		attend_status status = ATTEND_OK;
+		if (strcmp(option->name, "on-error") == 0)
+			status = attend_recipe_set(recipe, "skip_bad_rows", strcmp(text, "skip") == 0 ? "true" : "false");
+		else
+			for (size_t k = 0; attend_recipe_name(k); k++) {
+				const char *a = attend_recipe_name(k), *b = option->name;
+				while (*a && (*a == *b || (*a == '_' && *b == '-'))) a++, b++;
+				if (!*a && !*b) status = attend_recipe_set(recipe, option->name, text);
+			}
+		if (status != ATTEND_OK) return status;
+	}
+	return ATTEND_OK;
+}
+
+static int run(const attend_args *args)
+{
+	const char *model = attend_args_text(args, "model", NULL), *html = attend_args_text(args, "html", NULL);
+	if (!model || !attend_args_given(args, "file"))
+		return attend_usage(attend_args_command(args), "-m DIR and --file FILE are needed");
+	attend_recipe *recipe = NULL;
+	attend_evaluation e = {0};
+	attend_status status = attend_recipe_new(&recipe);
+	if (status == ATTEND_OK) status = read_recipe(recipe, args);
+	const size_t mistakes = (size_t)attend_args_int(args, "errors", html ? 20 : 0);
+	if (status == ATTEND_OK) status = attend_evaluate(&e, model, recipe, mistakes);
+	int code = status == ATTEND_OK ? ATTEND_EXIT_DONE : attend_report(status);
+	if (code == ATTEND_EXIT_DONE) {
+		attend_note(args, "%s", e.columns);
+		if (e.skipped) attend_warn(args, "%zu bad rows were left out", e.skipped);
+		if (e.too_long) attend_warn(args, "%zu texts were too long and were cut", e.too_long);
+		if (attend_args_flag(args, "json")) print_json(&e);
+		else print_text(&e);
+		if (html) code = attend_evaluation_html(html, model, attend_args_text(args, "file", ""), &e);
+	}
+	attend_evaluation_free(&e);
+	attend_recipe_free(recipe);
+	return code;
+}
+
+const attend_command attend_command_evaluate = {
+	.name = "evaluate",
+	.summary = "measure a classifier on labelled texts",
+	.details = "Accuracy, F1 (macro, micro, per label), Matthews' coefficient and the confusion\n"
+			   "matrix; for regression Pearson, Spearman and errors. Labels must be the model's.",
+	.example = "attend evaluate -m reviews-model --file test.tsv --errors 5 --html report.html",
+	.groups = (const attend_option *const[]){attend_options_model, NULL},
+	.options = options,
+	.run = run,
+};
