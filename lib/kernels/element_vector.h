@@ -135,27 +135,37 @@ static void rotate(float *x1, float *x2, const float *cosine, const float *sine,
 	});
 }
 
-/* ---- Dropout: LANES / 2 Philox blocks at a time, each in a 64-bit lane ------------------------------------------------- */
-enum { BLOCKS = LANES / 2 };
+/* ---- Dropout: four times LANES / 2 Philox blocks at a time, each in a 64-bit lane --------------------------------------- */
+enum { BLOCKS = LANES / 2, CHAINS = 4 };
 
-/* Words of the blocks first .. first+BLOCKS-1 in the order of their elements, in two vectors. The first BLOCKS/2 blocks lie
- * in the even lanes, the others in the odd ones, so that zipping puts them in order. High halves carry rubbish along. */
-static inline void philox(vu words[2], uint64_t seed, uint64_t stream, uint64_t first)
+/* Words of the blocks first .. first + CHAINS*BLOCKS - 1 in the order of their elements. In a vector the first BLOCKS/2
+ * blocks lie in the even lanes, the others in the odd ones, so that zipping puts them in order. High halves carry rubbish
+ * along. The chains run in step, as one round waits for the last. */
+static inline void philox(vu words[2 * CHAINS], uint64_t seed, uint64_t stream, uint64_t first)
 {
-	uint64_t counter[BLOCKS];
-	for (uint64_t lane = 0; lane < BLOCKS; lane++) counter[lane] = first + lane % 2 * (BLOCKS / 2) + lane / 2;
-	vw c0 = vw_load(counter), c1 = vw_high(c0), c2 = vw_set(stream), c3 = vw_high(c2);
+	uint64_t order[BLOCKS];
+	for (uint64_t lane = 0; lane < BLOCKS; lane++) order[lane] = lane % 2 * (BLOCKS / 2) + lane / 2;
+	vw c0[CHAINS], c1[CHAINS], c2[CHAINS], c3[CHAINS];
+	for (uint64_t i = 0; i < CHAINS; i++) {
+		c0[i] = vw_add(vw_load(order), vw_set(first + i * BLOCKS));
+		c1[i] = vw_high(c0[i]);
+		c2[i] = vw_set(stream);
+		c3[i] = vw_high(c2[i]);
+	}
 	uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
 	for (int round = 0; round < 10; round++) {
-		const vw p0 = vw_multiply(c0, vw_set(0xd2511f53u)), p1 = vw_multiply(c2, vw_set(0xcd9e8d57u));
-		c0 = vw_xor(vw_high(p1), c1, vw_set(k0));
-		c1 = p1;
-		c2 = vw_xor(vw_high(p0), c3, vw_set(k1));
-		c3 = p0;
+		const vw key0 = vw_set(k0), key1 = vw_set(k1);
+		for (uint64_t i = 0; i < CHAINS; i++) {
+			const vw p0 = vw_multiply(c0[i], vw_set(0xd2511f53u)), p1 = vw_multiply(c2[i], vw_set(0xcd9e8d57u));
+			c0[i] = vw_xor(vw_high(p1), c1[i], key0);
+			c1[i] = p1;
+			c2[i] = vw_xor(vw_high(p0), c3[i], key1);
+			c3[i] = p0;
+		}
 		k0 += 0x9e3779b9u;
 		k1 += 0xbb67ae85u;
 	}
-	vw_zip(words, vw_pair(c0, c1), vw_pair(c2, c3));
+	for (uint64_t i = 0; i < CHAINS; i++) vw_zip(words + 2 * i, vw_pair(c0[i], c1[i]), vw_pair(c2[i], c3[i]));
 }
 
 static void dropout_scalar(float *y, const float *x, uint64_t threshold, float factor, uint64_t seed, uint64_t stream,
@@ -180,10 +190,10 @@ static void dropout(float *y, const float *x, uint64_t threshold, float factor, 
 	dropout_scalar(y, x, threshold, factor, seed, stream, first, ahead);
 	const vu bound = vu_set((uint32_t)threshold);
 	const vf f = vf_set(factor);
-	for (size_t i = ahead; i < count; i += 2 * LANES) {
-		vu words[2];
+	for (size_t i = ahead; i < count; i += 2 * CHAINS * LANES) {
+		vu words[2 * CHAINS];
 		philox(words, seed, stream, (first + i) / 4);
-		for (size_t j = 0; j < 2 && i + j * LANES < count; j++) {
+		for (size_t j = 0; j < 2 * CHAINS && i + j * LANES < count; j++) {
 			const size_t at = i + j * LANES, part = count - at < LANES ? count - at : LANES;
 			vf_put(y + at, vf_keep(vu_at_least(words[j], bound), vf_mul(vf_get(x + at, part), f)), part);
 		}

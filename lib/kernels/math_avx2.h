@@ -230,6 +230,11 @@ static inline vw vw_load(const uint64_t *p)
 	return _mm256_loadu_si256((const void *)p);
 }
 
+static inline vw vw_add(vw a, vw b)
+{
+	return _mm256_add_epi64(a, b);
+}
+
 static inline vw vw_multiply(vw a, vw b)
 {
 	return _mm256_mul_epu32(a, b);

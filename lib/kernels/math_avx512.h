@@ -235,6 +235,11 @@ static inline vw vw_load(const uint64_t *p)
 	return _mm512_loadu_si512(p);
 }
 
+static inline vw vw_add(vw a, vw b)
+{
+	return _mm512_add_epi64(a, b);
+}
+
 static inline vw vw_multiply(vw a, vw b) /* of the low halves */
 {
 	return _mm512_mul_epu32(a, b);

@@ -235,6 +235,11 @@ static inline vw vw_load(const uint64_t *p)
 	return vld1q_u64(p);
 }
 
+static inline vw vw_add(vw a, vw b)
+{
+	return vaddq_u64(a, b);
+}
+
 static inline vw vw_multiply(vw a, vw b)
 {
 	return vmull_u32(vmovn_u64(a), vmovn_u64(b));
