@@ -141,7 +141,7 @@ void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse,
 	const __m512 factor = v_set(inverse);
 	const __m512i add = _mm512_set1_epi32(offset), least = _mm512_set1_epi32(low), most = _mm512_set1_epi32(high);
 	for (size_t i = 0; i < k; i += LANES) {
-		const __mmask16 mask = k - i >= LANES ? 0xffff : v_mask(k - i);
+		const __mmask16 mask = (__mmask16)(k - i >= LANES ? 0xffff : v_mask(k - i));
 		__m512i v = _mm512_cvtps_epi32(v_mul(_mm512_maskz_loadu_ps(mask, x + i), factor));
 		v = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(v, add), least), most);
 		_mm512_mask_cvtepi32_storeu_epi8(q + i, mask, v);
@@ -151,7 +151,7 @@ void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse,
 void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
 {
 	for (size_t i = 0; i < k; i += LANES) {
-		const __mmask16 mask = k - i >= LANES ? 0xffff : v_mask(k - i);
+		const __mmask16 mask = (__mmask16)(k - i >= LANES ? 0xffff : v_mask(k - i));
 		const __m512 v = _mm512_maskz_loadu_ps(mask, x + i);
 		const __m512i bits = _mm512_castps_si512(v), high = _mm512_srli_epi32(bits, 16);
 		const __m512i tie = _mm512_add_epi32(_mm512_and_si512(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));

@@ -62,8 +62,8 @@ void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_
 static void gather_whole(float *dst, const float *src, size_t stride, size_t count, size_t width, size_t k)
 {
 	enum { AHEAD = 8 }; /* rows lie far apart: no hardware prefetcher sees them coming */
-	const __mmask16 low = width >= 16 ? 0xffff : (__mmask16)((1u << width) - 1u);
-	const __mmask16 high = width > 16 ? (__mmask16)((1u << (width - 16)) - 1u) : 0;
+	const __mmask16 low = (__mmask16)(width >= 16 ? 0xffffu : (1u << width) - 1u);
+	const __mmask16 high = (__mmask16)(width > 16 ? (1u << (width - 16)) - 1u : 0u);
 	for (size_t i = 0; i < k; i++, src += stride, dst += width) {
 		if (i + AHEAD < k) {
 			for (size_t j = 0; j < count * width; j += 16) __builtin_prefetch(src + AHEAD * stride + j);
@@ -86,8 +86,8 @@ void attend_gather_avx512(float *dst, const float *src, size_t stride, size_t co
 	for (size_t i = 0; i < k && rest; i++, src += stride, dst += width) {
 		for (size_t j = 0; j < width; j += 16) {
 			const size_t have = rest > j ? rest - j : 0, wide = width - j;
-			const __mmask16 load = have >= 16 ? 0xffff : (__mmask16)((1u << have) - 1u);
-			const __mmask16 store = wide >= 16 ? 0xffff : (__mmask16)((1u << wide) - 1u);
+			const __mmask16 load = (__mmask16)(have >= 16 ? 0xffffu : (1u << have) - 1u);
+			const __mmask16 store = (__mmask16)(wide >= 16 ? 0xffffu : (1u << wide) - 1u);
 			_mm512_mask_storeu_ps(dst + j, store, _mm512_maskz_loadu_ps(load, src + j));
 		}
 	}
