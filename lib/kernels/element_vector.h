@@ -125,6 +125,16 @@ static void row_shift(float *y, const float *x, float shift, size_t v)
 }
 
 /* ---- Rotary ------------------------------------------------------------------------------------------------------------- */
+static void angles(float *cosine, float *sine, float position, const float *frequency, float sign, size_t count)
+{
+	FOR_VECTORS(t, part, count, {
+		vf s, c;
+		vf_sincos(&s, &c, vf_mul(vf_set(position), vf_get(frequency + t, part)));
+		vf_put(cosine + t, c, part);
+		vf_put(sine + t, vf_mul(vf_set(sign), s), part);
+	});
+}
+
 static void rotate(float *x1, float *x2, const float *cosine, const float *sine, size_t count)
 {
 	FOR_VECTORS(t, part, count, {
@@ -252,6 +262,7 @@ static void element_table(struct attend_row_table *table)
 	table->row_sum = row_sum;
 	table->row_exp = row_exp;
 	table->row_shift = row_shift;
+	table->angles = angles;
 	table->rotate = rotate;
 	table->dropout = dropout;
 	table->adamw = adamw;

@@ -261,6 +261,12 @@ static inline void vw_zip(vu r[2], vw a, vw b)
 	r[1] = _mm256_unpackhi_epi64(a, b);
 }
 
+static inline vm vu_bits(vu a, uint32_t bit)
+{
+	return _mm256_castsi256_ps(
+		_mm256_cmpeq_epi32(_mm256_and_si256(a, _mm256_set1_epi32((int)bit)), _mm256_set1_epi32((int)bit)));
+}
+
 static inline vm vu_at_least(vu a, vu b)
 {
 	return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_max_epu32(a, b), a));

@@ -268,6 +268,11 @@ static inline void vw_zip(vu r[2], vw a, vw b)
 	r[1] = _mm512_unpackhi_epi64(a, b);
 }
 
+static inline vm vu_bits(vu a, uint32_t bit) /* lanes whose bit is set */
+{
+	return _mm512_test_epi32_mask(a, _mm512_set1_epi32((int)bit));
+}
+
 static inline vm vu_at_least(vu a, vu b) /* a >= b, unsigned */
 {
 	return _mm512_cmp_epu32_mask(a, b, _MM_CMPINT_NLT);

@@ -266,6 +266,11 @@ static inline void vw_zip(vu r[2], vw a, vw b)
 	r[1] = vreinterpretq_u32_u64(vzip2q_u64(a, b));
 }
 
+static inline vm vu_bits(vu a, uint32_t bit)
+{
+	return vtstq_u32(a, vdupq_n_u32(bit));
+}
+
 static inline vm vu_at_least(vu a, vu b)
 {
 	return vcgeq_u32(a, b);

@@ -54,6 +54,19 @@
 #define MATH_N8         -0.126255035f
 #define MATH_N9         0.0289152265f
 
+/* sin and cos: x = j pi/2 + r, |r| <= pi/4; sin r = r + r z (S1 + S2 z + S3 z^2), cos r = 1 - z/2 + z^2 (C1 + C2 z + C3 z^2),
+ * z = r^2, relative error 4e-9. With fused multiplications the reduction is exact to 2^-31 up to MATH_ANGLE_END. */
+#define MATH_ANGLE_END    131072.0f
+#define MATH_TWO_OVER_PI  0.636619747f
+#define MATH_HALF_PI_HIGH 1.57079637f
+#define MATH_HALF_PI_LOW  -4.37113883e-8f
+#define MATH_S1           -0.166666552f
+#define MATH_S2           0.00833216868f
+#define MATH_S3           -0.000195159955f
+#define MATH_C1           0.0416666456f
+#define MATH_C2           -0.00138873036f
+#define MATH_C3           2.44316561e-05f
+
 #define MATH_GELU_TANH 1.5957691216f /* 2 sqrt(2/pi) */
 #define MATH_GELU_CUBE 0.044715f
 #define MATH_DENSITY   0.39894228f /* 1/sqrt(2 pi) */
@@ -202,8 +215,9 @@ static inline float math_slope(float x, attend_activation act)
 #define ATTEND_EACH_ACTIVATION(M)                                                                                    \
 	M(ATTEND_ACT_NONE)                                                                                               \
 	M(ATTEND_ACT_RELU)                                                                                               \
-	M(ATTEND_ACT_GELU) M(ATTEND_ACT_GELU_NEW) M(ATTEND_ACT_GELU_FAST) M(ATTEND_ACT_QUICK_GELU) M(ATTEND_ACT_GELU_10) \
-		M(ATTEND_ACT_SILU) M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) M(ATTEND_ACT_RELU2) M(ATTEND_ACT_RELU6)          \
-			M(ATTEND_ACT_LEAKY_RELU) M(ATTEND_ACT_MISH)
+	M(ATTEND_ACT_GELU)                                                                                               \
+	M(ATTEND_ACT_GELU_NEW) M(ATTEND_ACT_GELU_FAST) M(ATTEND_ACT_QUICK_GELU) M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) \
+		M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) M(ATTEND_ACT_RELU2) M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU)    \
+			M(ATTEND_ACT_MISH)
 
 #endif

@@ -125,6 +125,23 @@ static inline vf vf_mish_tanh(vf u)
 	return vf_div(n, vf_add(n, vf_set(2.0f)));
 }
 
+/* |x| <= MATH_ANGLE_END */
+static inline void vf_sincos(vf *sine, vf *cosine, vf x)
+{
+	const vf t = vf_fma(x, vf_set(MATH_TWO_OVER_PI), vf_set(MATH_ROUND)); /* the quadrant stands in its low bits */
+	const vf j = vf_sub(t, vf_set(MATH_ROUND));
+	const vf r = vf_fnma(j, vf_set(MATH_HALF_PI_LOW), vf_fnma(j, vf_set(MATH_HALF_PI_HIGH), x));
+	const vf z = vf_mul(r, r);
+	const vf ps = vf_fma(vf_fma(vf_set(MATH_S3), z, vf_set(MATH_S2)), z, vf_set(MATH_S1));
+	const vf pc = vf_fma(vf_fma(vf_set(MATH_C3), z, vf_set(MATH_C2)), z, vf_set(MATH_C1));
+	const vf s = vf_fma(vf_mul(ps, z), r, r);
+	const vf c = vf_fma(vf_mul(pc, z), z, vf_fma(vf_set(-0.5f), z, vf_set(1.0f)));
+	const vm swap = vu_bits(vu_of(t), 1);
+	const vf a = vf_select(swap, c, s), b = vf_select(swap, s, c);
+	*sine = vf_select(vu_bits(vu_of(t), 2), vf_sub(vf_zero(), a), a);
+	*cosine = vf_select(vu_bits(vu_of(vf_add(t, vf_set(1.0f))), 2), vf_sub(vf_zero(), b), b);
+}
+
 /* Called with a constant `act`, so that one case is left. */
 static inline vf vf_activate(vf x, attend_activation act)
 {

@@ -66,6 +66,8 @@ struct attend_row_table {
 	void (*row_exp)(float *y, const float *x, float shift, float factor, size_t v); /* y = exp(x - shift)*factor */
 	void (*row_shift)(float *y, const float *x, float shift, size_t v);             /* y = x - shift */
 
+	/* cos and sign*sin of position*frequency; its absolute value is at most MATH_ANGLE_END. */
+	void (*angles)(float *cosine, float *sine, float position, const float *frequency, float sign, size_t count);
 	/* x1' = x1*cosine - x2*sine, x2' = x2*cosine + x1*sine */
 	void (*rotate)(float *x1, float *x2, const float *cosine, const float *sine, size_t count);
 

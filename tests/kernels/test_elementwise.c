@@ -172,6 +172,30 @@ static void rotary(void **state)
 	}
 }
 
+/* Angles up to where the reduction ends, beyond it, and without end. */
+static void far_positions(void **state)
+{
+	(void)state;
+	static const int32_t positions[] = {0,      1,      -1,     511,      8191,      -8191,    99999,
+	                                    131071, 131072, 131073, -1000000, INT32_MAX, INT32_MIN};
+	enum { COUNT = sizeof positions / sizeof *positions, DIM = 40 };
+	FOR_LEVELS(level)
+	{
+		float x[COUNT * DIM];
+		for (size_t i = 0; i < COUNT * DIM; i++) x[i] = i % DIM < DIM / 2 ? 1.0f : 0.0f;
+		attend_rotary_forward(x, DIM, COUNT, 1, DIM, positions, 500.0f);
+		for (size_t i = 0; i < COUNT; i++)
+			for (size_t t = 0; t < DIM / 2; t++) {
+				const float frequency = 1.0f / (float)pow(500.0, (double)((float)(2 * t) / (float)DIM));
+				const double angle = (double)((float)positions[i] * frequency);
+				assert_close(x[i * DIM + t], cos(angle), 2e-7, 2e-7);
+				assert_close(x[i * DIM + DIM / 2 + t], sin(angle), 2e-7, 2e-7);
+			}
+		attend_rotary_forward(x, DIM, COUNT, 1, DIM, positions, 0.0f); /* no frequency at all */
+		assert_true(isnan(x[DIM + DIM / 2 - 1]));
+	}
+}
+
 static void embeddings(void **state)
 {
 	(void)state;
@@ -262,8 +286,9 @@ static void bench(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arrays), cmocka_unit_test(dropout),    cmocka_unit_test(adamw),     cmocka_unit_test(sgd),
-		cmocka_unit_test(rotary), cmocka_unit_test(embeddings), cmocka_unit_test(sinusoids),
+		cmocka_unit_test(arrays),     cmocka_unit_test(dropout),   cmocka_unit_test(adamw),
+		cmocka_unit_test(sgd),        cmocka_unit_test(rotary),    cmocka_unit_test(far_positions),
+		cmocka_unit_test(embeddings), cmocka_unit_test(sinusoids),
 	};
 	if (bench_asked(argc, argv)) {
 		bench();
