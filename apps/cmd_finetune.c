@@ -204,8 +204,7 @@ static int read_recipe(attend_recipe *recipe, const attend_args *args)
 		else if (strcmp(option->name, "on-error") == 0)
 			status = attend_recipe_set(recipe, "skip_bad_rows", strcmp(text, "skip") == 0 ? "true" : "false");
 		else if (is_recipe_name(option->name)) status = attend_recipe_set(recipe, option->name, text);
-		if (status != ATTEND_OK)
-			return attend_usage(attend_args_command(args), "--%s: %s", option->name, attend_error());
+		if (status != ATTEND_OK) return attend_usage(attend_args_command(args), "%s", attend_error());
 	}
 	char *bundled = NULL;
 	if (!attend_args_given(args, "model") && !config) {
@@ -265,6 +264,7 @@ const attend_command attend_command_finetune = {
 			   "recipe and data give the same bits, also with --resume.",
 	.example = "attend finetune --train-file reviews.tsv --validation-split 0.1 -o reviews-model --lr 3e-4\n"
 			   "attend classify -m reviews-model \"A wonderful film.\"",
+	.groups = (const attend_option *const[]){attend_options_seed, NULL},
 	.options = options,
 	.run = run,
 };

@@ -1,5 +1,6 @@
 #!/bin/sh
-# try.sh: installs what is missing (Debian, Ubuntu), builds, and asks each of the three bundled models once.
+# try.sh: installs what is missing (Debian, Ubuntu), builds, and asks each of the three bundled models once, trains a
+# classifier from a small labelled file and asks it.
 set -eu
 cd "$(dirname "$0")/.."
 . cmake/setup.sh
@@ -24,3 +25,9 @@ show()
 show fill-mask --top-k 3 "Once upon a [MASK] there was a little boy."
 show generate -n 40 -p "Once upon a time"
 show generate -m models/pretrained/seq2seq-mini -p "digits: three hundred and five"
+
+# A classifier from 360 labelled sentences, in some seconds.
+reviews=$(mktemp -d)
+trap 'rm -r "$reviews"' EXIT
+show finetune --train-file tests/data/reviews.tsv --validation-split 0.2 -o "$reviews/model" --lr 3e-4 --batch-size 16
+show classify -m "$reviews/model" "The tea was warm and the waiter made us smile."

@@ -214,6 +214,9 @@ attend_status attend_recipe_set(attend_recipe *recipe, const char *name, const c
 	attend_json *document = NULL;
 	if (status == ATTEND_OK) status = attend_json_parse(&document, text.data, text.size, e->name);
 	if (status == ATTEND_OK) status = attend_recipe_set_json(recipe, name, document);
+	else if (status == ATTEND_ERR_FORMAT)
+		(void)attend_fail(status, "%s: expected %s, found \"%s\"", e->name,
+		                  e->kind == FLAG ? "true or false" : "a number", value);
 	attend_json_free(document);
 	attend_buffer_free(&text);
 	return status == ATTEND_ERR_FORMAT ? ATTEND_ERR_ARG : status;

@@ -271,7 +271,7 @@ static attend_status set_up(attend_trainer *t)
 	char *model_dir = NULL, *resumed = NULL;
 	ATTEND_TRY(attend_recipe_check(t->recipe));
 	if (t->recipe->resume) ATTEND_TRY(attend_trainer_find_checkpoint(&resumed, t->recipe->output_dir, &t->state.step));
-	attend_status status = attend_trainer_open_output(t);
+	attend_status status = attend_trainer_check_output(t);
 	if (status == ATTEND_OK) status = attend_checkpoint_locate(&model_dir, t->recipe->model_name_or_path);
 	if (status == ATTEND_OK) status = open_train(t, resumed ? resumed : model_dir);
 	if (status == ATTEND_OK) status = open_validation(t);

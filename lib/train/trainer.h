@@ -83,9 +83,10 @@ double attend_train_metric(const attend_train_metrics *metrics, const char *name
 bool attend_train_metric_rises(const char *name); /* larger is better */
 
 /* trainer_save.c */
-attend_status attend_trainer_open_output(attend_trainer *trainer);
-attend_status attend_trainer_check_disk(const attend_trainer *trainer); /* IO: too little is free */
-attend_status attend_trainer_checkpoint(attend_trainer *trainer);       /* output_dir/checkpoint-STEP */
+attend_status attend_trainer_check_output(const attend_trainer *trainer); /* before anything is read; makes nothing */
+attend_status attend_trainer_open_output(const attend_trainer *trainer);  /* makes the folder */
+attend_status attend_trainer_check_disk(const attend_trainer *trainer);   /* IO: too little is free */
+attend_status attend_trainer_checkpoint(attend_trainer *trainer);         /* output_dir/checkpoint-STEP */
 attend_status attend_trainer_find_checkpoint(char **out, const char *output_dir,
                                              size_t *step); /* newest complete one; NULL: none */
 attend_status attend_trainer_resume(attend_trainer *trainer, const char *dir);

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,20 +104,38 @@ static bool is_empty(const char *path)
 	return empty;
 }
 
-attend_status attend_trainer_open_output(attend_trainer *trainer)
+attend_status attend_trainer_check_output(const attend_trainer *trainer)
 {
 	const attend_recipe *r = trainer->recipe;
 	const char *dir = r->output_dir;
-	if (attend_folder_exists(dir)) {
-		if (access(dir, W_OK) != 0) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
-		if (!r->resume && !r->overwrite_output_dir && !is_empty(dir))
-			return attend_fail(ATTEND_ERR_ARG, "%s: the output folder is not empty (resume, or overwrite_output_dir)",
-			                   dir);
-		return ATTEND_OK;
-	}
 	if (attend_file_exists(dir))
-		return attend_fail(ATTEND_ERR_IO, "%s: a file stands where the output folder should be", dir);
-	if (mkdir(dir, 0777) != 0) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
+		return attend_fail(ATTEND_ERR_ARG, "%s: a file stands where the output folder should be", dir);
+	if (!attend_folder_exists(dir)) return ATTEND_OK;
+	if (access(dir, W_OK) != 0) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
+	if (!r->resume && !r->overwrite_output_dir && !is_empty(dir))
+		return attend_fail(ATTEND_ERR_ARG, "%s: the output folder is not empty (resume, or overwrite_output_dir)", dir);
+	return ATTEND_OK;
+}
+
+/* What a killed run left half written. */
+static void remove_parts(const char *output_dir)
+{
+	DIR *dir = opendir(output_dir);
+	for (struct dirent *e; dir && (e = readdir(dir));) {
+		const size_t n = strlen(e->d_name);
+		char *path = NULL;
+		if (strncmp(e->d_name, ".checkpoint-", 12) != 0 || n < 17 || strcmp(e->d_name + n - 5, ".part") != 0) continue;
+		if (attend_path_join(&path, output_dir, e->d_name) == ATTEND_OK) remove_folder(path);
+		free(path);
+	}
+	if (dir) closedir(dir);
+}
+
+attend_status attend_trainer_open_output(const attend_trainer *trainer)
+{
+	const char *dir = trainer->recipe->output_dir;
+	if (mkdir(dir, 0777) != 0 && errno != EEXIST) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
+	remove_parts(dir);
 	return ATTEND_OK;
 }
 
@@ -124,7 +143,17 @@ attend_status attend_trainer_check_disk(const attend_trainer *trainer)
 {
 	const attend_trainer *t = trainer;
 	struct statvfs fs;
-	if (statvfs(t->recipe->output_dir, &fs) != 0) return ATTEND_OK; /* not every file system tells */
+	char above[PATH_MAX];
+	snprintf(above, sizeof above, "%s", t->recipe->output_dir);
+	while (statvfs(above, &fs) != 0) { /* the folder is made later: ask for the nearest one above it */
+		char *slash = strrchr(above, '/');
+		if (errno != ENOENT) return ATTEND_OK; /* not every file system tells */
+		if (!slash || slash == above) {
+			if (statvfs(slash ? "/" : ".", &fs) != 0) return ATTEND_OK;
+			break;
+		}
+		*slash = '\0';
+	}
 	const double weights = 4.0 * (double)t->plan.parameters, state = 8.0 * (double)t->plan.trainable_parameters;
 	const bool saves = strcmp(t->recipe->save_strategy, "no") != 0 || t->recipe->load_best_model_at_end;
 	const double kept = !saves ? 0 : t->recipe->save_total_limit ? (double)t->recipe->save_total_limit + 1 : 2;

@@ -433,6 +433,7 @@ attend_status attend_trainer_run(attend_trainer *trainer)
 {
 	attend_trainer *t = trainer;
 	bool done = t->state.step >= t->plan.steps;
+	ATTEND_TRY(attend_trainer_open_output(t));
 	while (!done) {
 		attend_train_progress p;
 		ATTEND_TRY(attend_trainer_step(t, &p, &done));
