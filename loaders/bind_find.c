@@ -198,8 +198,9 @@ static attend_status misfit(attend_binder *b, size_t tensor, const attend_want *
 	const char *name = attend_weights_name(b->weights, tensor);
 	if (b->dry || b->options->lenient)
 		return attend_name_list_add(b->missing, "%s (found %s, expected %s)", name, found, expected);
+	const char *path = attend_weights_file(b->weights, tensor), *slash = strrchr(path, '/');
 	return attend_fail(ATTEND_ERR_FORMAT, "%s: tensor '%s': expected F32, F16, BF16 or F64 %s by config.json, found %s",
-	                   attend_weights_file(b->weights, tensor), name, expected, found);
+	                   slash != NULL ? slash + 1 : path, name, expected, found);
 }
 
 static attend_status add_param(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want,

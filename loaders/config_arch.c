@@ -32,17 +32,25 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 	s->vocab = size_of(v, second ? ATTEND_KEY_DECODER_VOCAB : ATTEND_KEY_VOCAB);
 	if (s->head_dim == 0) {
 		if (s->hidden % s->heads != 0)
-			return attend_json_fail(json, "the hidden size %zu is not divisible by %zu attention heads", s->hidden,
-			                        s->heads);
+			return attend_json_fail(attend_config_place(model, second ? ATTEND_KEY_DECODER_HEADS : ATTEND_KEY_HEADS,
+			                                            json),
+			                        "expected a divisor of the hidden size %zu, found %zu heads", s->hidden, s->heads);
 		s->head_dim = s->hidden / s->heads;
 	}
 	if (s->relative == ATTEND_RELATIVE_XLNET && s->heads * s->head_dim != s->hidden)
-		return attend_json_fail(json, "expected d_head %zu (d_model %zu / n_head %zu), found %zu", s->hidden / s->heads,
+		return attend_json_fail(attend_config_place(model, ATTEND_KEY_HEAD_DIM, json),
+		                        "expected %zu (hidden size %zu / %zu heads), found %zu", s->hidden / s->heads,
 		                        s->hidden, s->heads, s->head_dim);
+	if ((s->positions == ATTEND_POSITION_ROTARY && s->head_dim % 2 != 0) ||
+	    (s->relative == ATTEND_RELATIVE_XLNET && s->hidden % 2 != 0))
+		return attend_json_fail(attend_config_place(model, ATTEND_KEY_HIDDEN, json),
+		                        "expected a size that rotary or relative positions can halve, found %zu (%zu a head)",
+		                        s->hidden, s->head_dim);
 	s->inner_layers = size_of(v, ATTEND_KEY_INNER_LAYERS);
 	s->groups = two ? s->layers : size_of(v, ATTEND_KEY_GROUPS);
 	if (s->groups > s->layers || s->groups * s->inner_layers > ATTEND_MAX_LAYERS)
-		return attend_json_fail(json, "%zu groups of %zu layers do not go together with %zu layers", s->groups,
+		return attend_json_fail(attend_config_place(model, ATTEND_KEY_GROUPS, json),
+		                        "%zu groups of %zu layers do not go together with %zu layers", s->groups,
 		                        s->inner_layers, s->layers);
 
 	const double pad = model->pad_is_one ? 1 : v->number[ATTEND_KEY_PAD];
@@ -52,7 +60,8 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 	if (s->position_source == ATTEND_POSITION_FROM_IDS) {
 		if (pad < 0) return attend_json_fail(json, "pad_token_id is missing: positions count from it");
 		if ((double)positions <= pad + 1)
-			return attend_json_fail(json, "%zu positions leave none behind pad_token_id %g", positions, pad);
+			return attend_json_fail(attend_config_place(model, ATTEND_KEY_MAX_POSITIONS, json),
+			                        "%zu positions leave none behind pad_token_id %g", positions, pad);
 		s->max_positions = positions - (size_t)pad - 1;
 	}
 	s->types = size_of(v, ATTEND_KEY_TYPES);
@@ -70,8 +79,9 @@ static attend_status fill_stack(attend_stack_arch *s, const attend_family *model
 		/* the logarithm of the bucket rule needs max_distance above the exact buckets */
 		const size_t exact = s->relative_buckets / (s->relative_bidirectional ? 4 : 2);
 		if (exact == 0 || s->relative_max_distance <= exact)
-			return attend_json_fail(json, "%zu buckets and a maximum distance of %zu do not go together",
-			                        s->relative_buckets, s->relative_max_distance);
+			return attend_json_fail(attend_config_place(model, ATTEND_KEY_BUCKETS, json),
+			                        "%zu buckets and a maximum distance of %zu do not go together", s->relative_buckets,
+			                        s->relative_max_distance);
 	}
 	s->clamp_len = (int64_t)v->number[ATTEND_KEY_CLAMP_LEN];
 	s->activation = (attend_activation)v->number[ATTEND_KEY_ACTIVATION];

@@ -13,6 +13,9 @@ attend_status attend_config_values(attend_key_values *out, const attend_family *
 /* The line of a model's table for a key; NULL: the model has none. */
 const attend_family_key *attend_family_key_line(const attend_family *model, attend_key key);
 
+/* Where a key stands in the object, for messages; the object itself where it does not say. */
+const attend_json *attend_config_place(const attend_family *model, attend_key key, const attend_json *object);
+
 /* config_arch.c: config->arch from model[], values[] and the sub-objects json[] (for what differs between layers). */
 attend_status attend_config_arch(attend_config *config, const attend_json *const json[2]);
 

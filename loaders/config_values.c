@@ -251,6 +251,13 @@ static const attend_json *find_spelling(const attend_json *object, const char *n
 	return NULL;
 }
 
+const attend_json *attend_config_place(const attend_family *model, attend_key key, const attend_json *object)
+{
+	const attend_family_key *line = attend_family_key_line(model, key);
+	const attend_json *value = line == NULL ? NULL : find_spelling(object, line->names);
+	return value != NULL ? value : object;
+}
+
 /* Chains of `otherwise` are short and have no loops: the tables are ours. */
 static double resolve(attend_key_values *out, const attend_family *model, attend_key key)
 {

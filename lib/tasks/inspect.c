@@ -84,6 +84,22 @@ static attend_status plan_session(attend_inspection *x)
 	return ATTEND_OK;
 }
 
+/* Memory of the body and the default head: others cost nothing until they are used. */
+static void measure(attend_inspection *x)
+{
+	attend_network *n = &x->network;
+	bool present[ATTEND_MAX_HEADS];
+	for (size_t i = 0; i < n->arch.head_count; i++) {
+		const attend_head_kind kind = n->arch.heads[i].kind, wanted = n->arch.default_head;
+		present[i] = n->heads[i].present;
+		if (kind != wanted &&
+		    !(wanted == ATTEND_HEAD_PRETRAINING && (kind == ATTEND_HEAD_MLM || kind == ATTEND_HEAD_NSP)))
+			n->heads[i].present = false;
+	}
+	attend_network_measure(&x->memory, n);
+	for (size_t i = 0; i < n->arch.head_count; i++) n->heads[i].present = present[i];
+}
+
 /* Weights: a broken file is an error, none at all is an answer. */
 static attend_status look_at_weights(attend_inspection *x)
 {
@@ -95,7 +111,7 @@ static attend_status look_at_weights(attend_inspection *x)
 	ATTEND_TRY(attend_bind(&x->network, &x->report, &x->config, x->weights, &options));
 	x->bound = true;
 	if (x->report.missing.count > 0) return keep(&x->problem, "tensors are missing");
-	attend_network_measure(&x->memory, &x->network);
+	measure(x);
 	return plan_session(x);
 }
 

@@ -312,7 +312,7 @@ static void test_hostile(void **state)
 	    "$.num_hidden_layers: expected an integer");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"bert\", \"num_attention_heads\": 0}", "$.num_attention_heads");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"bert\", \"hidden_size\": 768, \"num_attention_heads\": 7}",
-	    "the hidden size 768 is not divisible by 7 attention heads");
+	    "$.num_attention_heads: expected a divisor of the hidden size 768, found 7 heads");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"bert\", \"layer_norm_eps\": -1}",
 	    "$.layer_norm_eps: expected a number in 0 .. 1");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"bert\", \"hidden_dropout_prob\": 1.5}", "$.hidden_dropout_prob");
@@ -336,7 +336,7 @@ static void test_hostile(void **state)
 	    "{\"model_type\": \"albert\", \"num_hidden_layers\": 900, \"num_hidden_groups\": 900, \"inner_group_num\": 900}",
 	    "900 groups of 900 layers");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"xlnet\", \"d_model\": 12, \"n_head\": 3, \"d_head\": 5}",
-	    "expected d_head 4");
+	    "$.d_head: expected 4 (hidden size 12 / 3 heads), found 5");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"bert\", \"architectures\": \"BertModel\"}",
 	    "$.architectures: expected an array");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"marian\", \"decoder_vocab_size\": 7}", "share their embedding");
