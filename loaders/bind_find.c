@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
-#include "lib/core/finite.h"
+#include "lib/core/stored.h"
 #include "lib/core/rng.h"
 #include "lib/nn/network.h"
 #include "loaders/bind_internal.h"

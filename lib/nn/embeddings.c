@@ -7,7 +7,7 @@
  * cumsum(id != pad) * (id != pad) + pad). */
 #include <string.h>
 
-#include "lib/core/finite.h"
+#include "lib/core/stored.h"
 #include "lib/nn/session_state.h"
 
 /* ---- Checking and copying a batch ---------------------------------------------------------------------------- */

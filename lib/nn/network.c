@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
-#include "lib/core/finite.h"
+#include "lib/core/stored.h"
 #include "lib/core/threads.h"
 #include "lib/nn/network_walk.h"
 

@@ -16,13 +16,8 @@ static const char *position_name(attend_position_kind kind)
 
 static const char *relative_name(attend_relative_kind kind)
 {
-	switch (kind) {
-	case ATTEND_RELATIVE_NONE: break;
-	case ATTEND_RELATIVE_BUCKETS_STACK: return "buckets";
-	case ATTEND_RELATIVE_BUCKETS_LAYER: return "buckets per layer";
-	case ATTEND_RELATIVE_XLNET: return "xlnet";
-	}
-	return "none";
+	static const char *const names[] = {"none", "buckets", "buckets per layer", "sinusoids and biases per layer"};
+	return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "unknown";
 }
 
 static size_t windowed_layers(const attend_stack_arch *s)

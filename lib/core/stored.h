@@ -1,6 +1,6 @@
-/* finite.h: looking for NaN and infinity in numbers as they are stored. */
-#ifndef ATTEND_CORE_FINITE_H
-#define ATTEND_CORE_FINITE_H
+/* stored.h: looking for NaN and infinity in numbers as they are stored. */
+#ifndef ATTEND_CORE_STORED_H
+#define ATTEND_CORE_STORED_H
 
 #include "lib/core/tensor.h"
 

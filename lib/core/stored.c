@@ -1,6 +1,6 @@
-/* finite.c: a number is NaN or infinite when its exponent bits are all ones (IEEE 754). The inner loops have a fixed length and no
+/* stored.c: a number is NaN or infinite when its exponent bits are all ones (IEEE 754). The inner loops have a fixed length and no
  * branch, so that compilers make vectors of them: the scan runs at the speed of memory. */
-#include "lib/core/finite.h"
+#include "lib/core/stored.h"
 
 #include <string.h>
 
