@@ -22,15 +22,16 @@
 #define MATH_E5       0.00836941879f
 #define MATH_E6       0.00138131448f
 
-/* 2^x = 2^n 2^r, n = round(x), for the x <= 0 of attention (scores times log2 e) and of the normal distribution: 2^r = 1 + r (P1 + P2 r + ... + P5 r^4),
+/* 2^x = 2^n 2^r, n = round(x), for x <= 126: in attention (scores times log2 e), sigmoid and gelu. 2^r = 1 + r (P1 + P2 r + ... + P5 r^4),
  * relative error 1e-7. Below 2^-126: 0. */
-#define MATH_EXP2_LOW -126.0f
-#define MATH_P1       0.693146944f
-#define MATH_P2       0.240222335f
-#define MATH_P3       0.0555074029f
-#define MATH_P4       0.00967204571f
-#define MATH_P5       0.0013264044f
-#define MATH_LN_2     0.693147181f
+#define MATH_EXP2_LOW  -126.0f
+#define MATH_EXP2_HIGH 126.0f
+#define MATH_P1        0.693146944f
+#define MATH_P2        0.240222335f
+#define MATH_P3        0.0555074029f
+#define MATH_P4        0.00967204571f
+#define MATH_P5        0.0013264044f
+#define MATH_LN_2      0.693147181f
 
 /* tanh x = x + x z (T0 + T1 z + ... + T4 z^4), z = x^2, for |x| < 0.625, relative error 5e-9; 1 - 2/(e^2x + 1) above. */
 #define MATH_TANH_SMALL 0.625f
@@ -40,19 +41,19 @@
 #define MATH_T3         0.0206390414f
 #define MATH_T4         -0.00570493378f
 
-/* The normal tail Phi(-t) = e^(-t^2/2) (N1 k + ... + N9 k^9), k = 1/(1 + 0.27 t), 0 <= t <= 14 (the form of Abramowitz &
- * Stegun 26.2.17), relative error 3e-8. */
-#define MATH_NORMAL_K   0.27f
-#define MATH_NORMAL_END 14.0f /* Phi(-14) < 2^-126 */
-#define MATH_N1         0.107720181f
-#define MATH_N2         0.107550509f
-#define MATH_N3         0.101759136f
-#define MATH_N4         0.0722404197f
-#define MATH_N5         0.107399113f
-#define MATH_N6         -0.0686205029f
-#define MATH_N7         0.16929096f
-#define MATH_N8         -0.126255035f
-#define MATH_N9         0.0289152265f
+/* The normal tail Phi(-t) = 2^(N0 + N1 t + ... + N10 t^10), t >= 0, fitted to 6.2 so that t Phi(-t) is right to 5e-8 and
+ * Phi(-t) to 7e-6 of itself up to 6; from there on it falls faster than it should, from 1e-9 to 0. */
+#define MATH_N0  -1.0f
+#define MATH_N1  -1.15110588f
+#define MATH_N2  -0.459205478f
+#define MATH_N3  -0.0524935201f
+#define MATH_N4  0.00703160977f
+#define MATH_N5  -7.45197758e-05f
+#define MATH_N6  -0.000241620364f
+#define MATH_N7  6.48900022e-05f
+#define MATH_N8  -8.90648789e-06f
+#define MATH_N9  6.60586863e-07f
+#define MATH_N10 -2.08945927e-08f
 
 /* sin and cos: x = j pi/2 + r, |r| <= pi/4; sin r = r + r z (S1 + S2 z + S3 z^2), cos r = 1 - z/2 + z^2 (C1 + C2 z + C3 z^2),
  * z = r^2, relative error 4e-9. With fused multiplications the reduction is exact to 2^-31 up to MATH_ANGLE_END. */
@@ -67,7 +68,9 @@
 #define MATH_C2           -0.00138873036f
 #define MATH_C3           2.44316561e-05f
 
-#define MATH_GELU_TANH 1.5957691216f /* 2 sqrt(2/pi) */
+#define MATH_GELU_TANH 1.5957691216f  /* 2 sqrt(2/pi) */
+#define MATH_GELU_A    -2.302208199f  /* -2 sqrt(2/pi) log2 e */
+#define MATH_GELU_B    -0.1029432397f /* 0.044715 times that */
 #define MATH_GELU_CUBE 0.044715f
 #define MATH_DENSITY   0.39894228f /* 1/sqrt(2 pi) */
 #define MATH_QUICK     1.702f
@@ -83,7 +86,7 @@ static inline float math_exp(float x)
 	return x != x ? x : x < MATH_EXP_LOW ? 0.0f : x > MATH_EXP_HIGH ? INFINITY : y;
 }
 
-static inline float math_exp2(float x) /* x <= 0, or NaN */
+static inline float math_exp2(float x) /* x <= MATH_EXP2_HIGH, or NaN */
 {
 	const float t = x + MATH_ROUND;
 	const float r = x - (t - MATH_ROUND);
@@ -92,9 +95,15 @@ static inline float math_exp2(float x) /* x <= 0, or NaN */
 	return x != x ? x : x < MATH_EXP2_LOW ? 0.0f : y;
 }
 
+/* 1/(1 + 2^a) */
+static inline float math_logistic(float a)
+{
+	return a > MATH_EXP2_HIGH ? 0.0f : 1.0f / (1.0f + math_exp2(a));
+}
+
 static inline float math_sigmoid(float x)
 {
-	return 1.0f / (1.0f + math_exp(-x));
+	return math_logistic(-MATH_LOG2_E * x);
 }
 
 static inline float math_tanh(float x)
@@ -104,23 +113,23 @@ static inline float math_tanh(float x)
 	return a < MATH_TANH_SMALL ? p * z * x + x : copysignf(1.0f - 2.0f / (math_exp(2.0f * a) + 1.0f), x);
 }
 
-/* Phi(-|x|); a NaN stays one. */
+/* Phi(-|x|) */
 static inline float math_normal_tail(float x)
 {
-	const float a = fabsf(x), t = a > MATH_NORMAL_END ? MATH_NORMAL_END : a;
-	const float k = 1.0f / (1.0f + MATH_NORMAL_K * t);
-	float p = MATH_N9 * k + MATH_N8;
-	p = p * k + MATH_N7;
-	p = p * k + MATH_N6;
-	p = p * k + MATH_N5;
-	p = p * k + MATH_N4;
-	p = p * k + MATH_N3;
-	p = p * k + MATH_N2;
-	p = p * k + MATH_N1;
-	return p * k * math_exp2(-0.5f * MATH_LOG2_E * t * t);
+	const float t = fabsf(x);
+	float p = MATH_N10 * t + MATH_N9;
+	p = p * t + MATH_N8;
+	p = p * t + MATH_N7;
+	p = p * t + MATH_N6;
+	p = p * t + MATH_N5;
+	p = p * t + MATH_N4;
+	p = p * t + MATH_N3;
+	p = p * t + MATH_N2;
+	p = p * t + MATH_N1;
+	return math_exp2(p * t + MATH_N0);
 }
 
-/* Phi(x): exact near 0 and in the left tail, where 0.5(1 + erf) would cancel. */
+/* Phi(x): near 0 and in the left tail without the cancellation of 0.5(1 + erf). */
 static inline float math_normal_cdf(float x)
 {
 	const float tail = math_normal_tail(x);
@@ -130,7 +139,7 @@ static inline float math_normal_cdf(float x)
 /* The tanh forms of gelu by 0.5(1 + tanh(u)) = sigmoid(2u), which does not cancel for u << 0. */
 static inline float math_gelu_sigmoid(float x)
 {
-	return math_sigmoid(MATH_GELU_TANH * x * (1.0f + MATH_GELU_CUBE * x * x));
+	return math_logistic(x * (MATH_GELU_A + MATH_GELU_B * (x * x)));
 }
 
 /* tanh(log(1+u)) = u(u+2)/(u(u+2)+2), u = e^x; from x = 20 on it rounds to 1. */
@@ -212,12 +221,13 @@ static inline float math_slope(float x, attend_activation act)
 }
 
 /* Every activation, so that a loop can be written once for each with a constant: M(name). */
-#define ATTEND_EACH_ACTIVATION(M)                                                                                    \
-	M(ATTEND_ACT_NONE)                                                                                               \
-	M(ATTEND_ACT_RELU)                                                                                               \
-	M(ATTEND_ACT_GELU)                                                                                               \
-	M(ATTEND_ACT_GELU_NEW) M(ATTEND_ACT_GELU_FAST) M(ATTEND_ACT_QUICK_GELU) M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) \
-		M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) M(ATTEND_ACT_RELU2) M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU)    \
-			M(ATTEND_ACT_MISH)
+#define ATTEND_EACH_ACTIVATION(M)                                                                              \
+	M(ATTEND_ACT_NONE)                                                                                         \
+	M(ATTEND_ACT_RELU)                                                                                         \
+	M(ATTEND_ACT_GELU)                                                                                         \
+	M(ATTEND_ACT_GELU_NEW)                                                                                     \
+	M(ATTEND_ACT_GELU_FAST)                                                                                    \
+	M(ATTEND_ACT_QUICK_GELU) M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) \
+		M(ATTEND_ACT_RELU2) M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU) M(ATTEND_ACT_MISH)
 
 #endif

@@ -53,7 +53,7 @@ static inline vf vf_exp(vf x)
 	return vf_select(vf_less(x, vf_set(MATH_EXP_LOW)), vf_zero(), y);
 }
 
-static inline vf vf_exp2(vf x) /* x <= 0, or NaN */
+static inline vf vf_exp2(vf x) /* x <= MATH_EXP2_HIGH, or NaN */
 {
 	const vf t = vf_add(x, vf_set(MATH_ROUND));
 	const vf n = vf_sub(t, vf_set(MATH_ROUND));
@@ -66,12 +66,17 @@ static inline vf vf_exp2(vf x) /* x <= 0, or NaN */
 	return vf_select(vf_less(x, vf_set(MATH_EXP2_LOW)), vf_zero(), vf_scale_exp(p, n, t));
 }
 
+/* 1/(1 + 2^a). The bound is the first argument: a NaN passes. */
+static inline vf vf_logistic(vf a)
+{
+	const vf e = vf_exp2(vf_min(vf_set(MATH_EXP2_HIGH), a));
+	const vf y = vf_reciprocal(vf_add(vf_set(1.0f), e));
+	return vf_select(vf_less(vf_set(MATH_EXP2_HIGH), a), vf_zero(), y);
+}
+
 static inline vf vf_sigmoid(vf x)
 {
-	/* Left of the bound the sum would overflow. The bound is the first argument: a NaN passes. */
-	const vf e = vf_exp(vf_min(vf_set(-MATH_EXP_LOW), vf_sub(vf_zero(), x)));
-	const vf y = vf_reciprocal(vf_add(vf_set(1.0f), e));
-	return vf_select(vf_less(x, vf_set(MATH_EXP_LOW)), vf_zero(), y);
+	return vf_logistic(vf_mul(vf_set(-MATH_LOG2_E), x));
 }
 
 static inline vf vf_tanh(vf x)
@@ -89,17 +94,17 @@ static inline vf vf_tanh(vf x)
 
 static inline vf vf_normal_tail(vf x)
 {
-	const vf t = vf_min(vf_set(MATH_NORMAL_END), vf_abs(x));
-	const vf k = vf_reciprocal(vf_fma(vf_set(MATH_NORMAL_K), t, vf_set(1.0f)));
-	vf p = vf_fma(vf_set(MATH_N9), k, vf_set(MATH_N8));
-	p = vf_fma(p, k, vf_set(MATH_N7));
-	p = vf_fma(p, k, vf_set(MATH_N6));
-	p = vf_fma(p, k, vf_set(MATH_N5));
-	p = vf_fma(p, k, vf_set(MATH_N4));
-	p = vf_fma(p, k, vf_set(MATH_N3));
-	p = vf_fma(p, k, vf_set(MATH_N2));
-	p = vf_fma(p, k, vf_set(MATH_N1));
-	return vf_mul(vf_mul(p, k), vf_exp2(vf_mul(vf_mul(vf_set(-0.5f * MATH_LOG2_E), t), t)));
+	const vf t = vf_abs(x);
+	vf p = vf_fma(vf_set(MATH_N10), t, vf_set(MATH_N9));
+	p = vf_fma(p, t, vf_set(MATH_N8));
+	p = vf_fma(p, t, vf_set(MATH_N7));
+	p = vf_fma(p, t, vf_set(MATH_N6));
+	p = vf_fma(p, t, vf_set(MATH_N5));
+	p = vf_fma(p, t, vf_set(MATH_N4));
+	p = vf_fma(p, t, vf_set(MATH_N3));
+	p = vf_fma(p, t, vf_set(MATH_N2));
+	p = vf_fma(p, t, vf_set(MATH_N1));
+	return vf_exp2(vf_fma(p, t, vf_set(MATH_N0)));
 }
 
 static inline vf vf_normal_cdf(vf x)
@@ -110,8 +115,7 @@ static inline vf vf_normal_cdf(vf x)
 
 static inline vf vf_gelu_sigmoid(vf x)
 {
-	const vf cube = vf_fma(vf_mul(vf_set(MATH_GELU_CUBE), x), x, vf_set(1.0f));
-	return vf_sigmoid(vf_mul(vf_mul(vf_set(MATH_GELU_TANH), x), cube));
+	return vf_logistic(vf_mul(x, vf_fma(vf_set(MATH_GELU_B), vf_mul(x, x), vf_set(MATH_GELU_A))));
 }
 
 static inline vf vf_mish_exp(vf x)
