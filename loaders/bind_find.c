@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
-#include "lib/core/stored.h"
 #include "lib/core/rng.h"
+#include "lib/core/stored.h"
 #include "lib/nn/network.h"
 #include "loaders/bind_internal.h"
 

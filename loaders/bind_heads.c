@@ -48,6 +48,17 @@ static bool same_bytes(const attend_tensor *a, const attend_tensor *b)
 	return a->data == b->data || memcmp(a->data, b->data, na) == 0;
 }
 
+/* Is the output matrix a copy of the word embedding? Each pair is looked at once: several heads ask. */
+static bool is_copy(attend_binder *b, ptrdiff_t tensor, const attend_param *word)
+{
+	if (b->compared_with != word || b->compared != tensor) {
+		b->compared = tensor;
+		b->compared_with = word;
+		b->compared_same = same_bytes(attend_weights_tensor(b->weights, (size_t)tensor), &word->stored);
+	}
+	return b->compared_same;
+}
+
 /* The output matrix of a language model: its own tensor when the file has one that differs from the word embedding, else the
  * embedding itself. `arch->tied` ends as what it is. */
 static attend_status tied_out(attend_binder *b, attend_linear *out, attend_head_arch *arch, const attend_place *place,
@@ -55,8 +66,7 @@ static attend_status tied_out(attend_binder *b, attend_linear *out, attend_head_
 {
 	attend_param *word = b->network->stacks[place->stack].word.param;
 	const ptrdiff_t found = attend_binder_find(b, place, weight->pattern, weight->suffix);
-	const bool own = found != ATTEND_NO_TENSOR &&
-	                 (word == NULL || !same_bytes(attend_weights_tensor(b->weights, (size_t)found), &word->stored));
+	const bool own = found != ATTEND_NO_TENSOR && (word == NULL || !is_copy(b, found, word));
 	if (own || word == NULL) {
 		if (!b->dry) arch->tied = false;
 		return linear(b, out, place, weight, bias);

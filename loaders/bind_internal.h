@@ -23,7 +23,10 @@ typedef struct attend_binder {
 	bool create;               /* what is missing is made (new head) */
 	size_t own;                /* counts tensors found since it was last set to zero */
 	attend_name_list *missing; /* where missing names go */
-	uint64_t stream;           /* of random numbers, one a created tensor */
+	ptrdiff_t compared;        /* the tensor that was last compared with a word embedding, and the answer */
+	const attend_param *compared_with;
+	bool compared_same;
+	uint64_t stream; /* of random numbers, one a created tensor */
 } attend_binder;
 
 /* Whose tensor is wanted. */

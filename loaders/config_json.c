@@ -226,13 +226,30 @@ static attend_status read_ids(attend_config *config, const attend_json *json)
 	return read_eos(config, json);
 }
 
+/* Files from before model_type: the family that has the class architectures[0]. */
+static const attend_family *family_of_class(const attend_json *json)
+{
+	const attend_json *first = attend_json_first(attend_json_get(json, "architectures"));
+	const char *name;
+	if (first == NULL || attend_json_type(first) != ATTEND_JSON_STRING ||
+	    attend_json_as_string(&name, NULL, first) != ATTEND_OK)
+		return NULL;
+	for (size_t i = 0; attend_family_at(i) != NULL; i++)
+		for (const attend_family_class *c = attend_family_at(i)->classes; c->name != NULL; c++)
+			if (strcmp(c->name, name) == 0) return attend_family_at(i);
+	return NULL;
+}
+
 static attend_status read_model(const attend_family **out, const attend_json *json)
 {
 	const attend_json *value = attend_json_get(json, "model_type");
 	const char *type;
 	if (attend_json_type(json) != ATTEND_JSON_OBJECT)
 		return attend_json_fail(json, "expected an object, found %s", attend_json_type_name(json));
-	if (value == NULL) return attend_json_fail(json, "model_type is missing");
+	if (value == NULL) {
+		*out = family_of_class(json);
+		return *out != NULL ? ATTEND_OK : attend_json_fail(json, "model_type is missing");
+	}
 	ATTEND_TRY(attend_json_as_string(&type, NULL, value));
 	*out = attend_family_find(type);
 	if (*out == NULL) {

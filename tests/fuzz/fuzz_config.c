@@ -1,5 +1,7 @@
-/* fuzz_config.c: any bytes as config.json; the architecture that comes out of what is accepted is sound. */
-#include "loaders/config_json.h"
+/* fuzz_config.c: any bytes as config.json; the architecture that comes out of what is accepted is sound, and is bound to the
+ * tensors of a small BERT as far as they go. */
+#include "lib/nn/network.h"
+#include "loaders/bind.h"
 
 #include <stdlib.h>
 
@@ -15,6 +17,19 @@ static void check(const attend_stack_arch *s)
 		if (!(s->layer[i].score_factor > 0)) abort();
 }
 
+static void bind(attend_config *config)
+{
+	static attend_weights *weights;
+	const attend_bind_options options = {.lenient = true};
+	attend_network network = {0};
+	attend_bind_report report = {0};
+	if (weights == NULL && attend_weights_open(&weights, "tests/golden/checkpoints/bert_seqcls_single") != ATTEND_OK)
+		return; /* run elsewhere */
+	(void)attend_bind(&network, &report, config, weights, &options);
+	attend_network_free(&network);
+	attend_bind_report_free(&report);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	attend_config config;
@@ -23,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (config.arch.has_encoder) check(&config.arch.encoder);
 	if (config.arch.has_decoder) check(&config.arch.decoder);
 	if (config.arch.head_count > ATTEND_MAX_HEADS) abort();
+	bind(&config);
 	attend_config_free(&config);
 	return 0;
 }

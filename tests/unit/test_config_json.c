@@ -43,6 +43,11 @@ static void test_defaults(void **state)
 	attend_config_free(&c);
 	attend_config_free(&c); /* a zeroed one is fine */
 
+	/* no model_type: the class tells */
+	c = parse("{\"architectures\": [\"RobertaForMaskedLM\"]}");
+	assert_string_equal(c.model_type, "roberta");
+	attend_config_free(&c);
+
 	/* null is absent */
 	c = parse("{\"model_type\": \"gpt2\", \"n_inner\": null, \"pad_token_id\": null, \"n_embd\": 24, \"n_head\": 4}");
 	assert_int_equal(c.arch.decoder.intermediate, 96);
@@ -288,6 +293,8 @@ static void test_hostile(void **state)
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": \"bert\", \"hidden", "line 1");
 	bad(ATTEND_ERR_FORMAT, "[]", "expected an object");
 	bad(ATTEND_ERR_FORMAT, "{}", "model_type is missing");
+	bad(ATTEND_ERR_FORMAT, "{\"architectures\": [\"LlamaModel\"]}", "model_type is missing");
+	bad(ATTEND_ERR_FORMAT, "{\"architectures\": [1]}", "model_type is missing");
 	bad(ATTEND_ERR_FORMAT, "{\"model_type\": 3}", "$.model_type: expected a string");
 	bad(ATTEND_ERR_UNSUPPORTED, "{\"model_type\": \"llama\"}", "$.model_type: attend has no model of type \"llama\"");
 	static const struct {
