@@ -74,7 +74,7 @@ static int read_more(source *s)
 {
 	if (s->at > 0 && s->at == s->size) s->at = s->size = s->scanned = 0;
 	if (s->capacity - s->size < READ_BYTES) {
-		memmove(s->bytes, s->bytes + s->at, s->size - s->at);
+		if (s->size > s->at) memmove(s->bytes, s->bytes + s->at, s->size - s->at);
 		s->size -= s->at;
 		s->scanned -= s->at;
 		s->at = 0;

@@ -56,7 +56,8 @@ static void test_rewrite(void **state)
 {
 	(void)state;
 	attend_buffer out = {0};
-	attend_regex_rewrite(&out, "\\p{Zl}[\\p{Zl}x]\\p{Han_none}\\\\p{L}", 36);
+	static const char pattern[] = "\\p{Zl}[\\p{Zl}x]\\p{Han_none}\\\\p{L}";
+	attend_regex_rewrite(&out, pattern, sizeof pattern - 1);
 	assert_string_equal(out.data, "(?-i:[\\x{2028}])[\\x{2028}x]\\p{Han_none}\\\\p{L}");
 	attend_buffer_free(&out);
 }
