@@ -5,7 +5,7 @@
 /* A spinning team takes about a microsecond to share out; an operation is some tenth of a nanosecond and more. */
 enum { TASK_COST = 1 << 13 };
 /* Tasks per thread: more balances uneven work, fewer saves claims. */
-enum { TASKS_PER_THREAD = 8 };
+enum { TASKS_PER_THREAD = 32 };
 
 typedef struct split {
 	attend_range range;
