@@ -68,9 +68,10 @@ void attend_round_bf16_avx2(uint16_t *y, const float *x, size_t k);
 void attend_finish_avx2(const attend_tile_out *out);
 
 /* The entries of a table that both 256-bit levels have alike. */
-#define GEMM_AVX2_COMMON                                                                                      \
-	.nr = 16, .interleave = attend_interleave_avx2, .gather = attend_gather_avx2, .range = attend_range_avx2, \
-	.quantize = attend_quantize_avx2, .round_bf16 = attend_round_bf16_avx2, .finish = attend_finish_avx2
+#define GEMM_AVX2_COMMON                                                                                              \
+	.nr = 16, .interleave = attend_interleave_avx2, .gather = attend_gather_avx2, .pack_int4 = attend_pack_int4_avx2, \
+	.range = attend_range_avx2, .quantize = attend_quantize_avx2, .round_bf16 = attend_round_bf16_avx2,               \
+	.finish = attend_finish_avx2
 #define GEMM_AVX2_F32                                                                           \
 	{                                                                                           \
 		.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 256, .tile = attend_f32_tile_avx2 \

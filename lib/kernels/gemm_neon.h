@@ -64,9 +64,10 @@ void attend_round_bf16_neon(uint16_t *y, const float *x, size_t k);
 void attend_finish_neon(const attend_tile_out *out);
 
 /* The entries of a table that both levels have alike. */
-#define GEMM_NEON_COMMON                                                                                         \
-	.nr = 8, .interleave = attend_interleave_neon, .gather = attend_gather_portable, .range = attend_range_neon, \
-	.quantize = attend_quantize_neon, .round_bf16 = attend_round_bf16_neon, .finish = attend_finish_neon
+#define GEMM_NEON_COMMON                                                                                  \
+	.nr = 8, .interleave = attend_interleave_neon, .gather = attend_gather_portable,                      \
+	.pack_int4 = attend_pack_int4_portable, .range = attend_range_neon, .quantize = attend_quantize_neon, \
+	.round_bf16 = attend_round_bf16_neon, .finish = attend_finish_neon
 #define GEMM_NEON_F32                                                                            \
 	{                                                                                            \
 		.mr = 12, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 512, .tile = attend_f32_tile_neon \

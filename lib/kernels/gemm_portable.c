@@ -12,14 +12,15 @@ enum { MR = 4, NR = 16 };
 static void f32_tile(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
                      attend_ahead ahead)
 {
-	const float *w = (const float *)(const void *)panel;
 	(void)ahead;
 	for (size_t r = 0; r < rows; r++) {
 		float sum[NR];
 		for (size_t j = 0; j < NR; j++) sum[j] = add ? tile[r * NR + j] : 0.0f;
 		for (size_t s = 0; s < steps; s++) {
 			const float x = block[s * rows + r];
-			for (size_t j = 0; j < NR; j++) sum[j] += x * w[s * NR + j];
+			float w[NR]; /* a copy, which compilers make a vector */
+			memcpy(w, panel + s * sizeof w, sizeof w);
+			for (size_t j = 0; j < NR; j++) sum[j] += x * w[j];
 		}
 		memcpy(tile + r * NR, sum, sizeof sum);
 	}
@@ -54,11 +55,13 @@ static void int8_tile(float *tile, const float *block, const unsigned char *pane
 		if (add) memcpy(sum, tile + r * NR, sizeof sum);
 		for (size_t s = 0; s < steps; s++) {
 			uint8_t x[4];
-			int8_t w[NR * 4];
 			memcpy(x, block + s * rows + r, sizeof x);
-			memcpy(w, panel + s * sizeof w, sizeof w);
-			for (size_t j = 0; j < NR; j++)
-				sum[j] += x[0] * w[j * 4] + x[1] * w[j * 4 + 1] + x[2] * w[j * 4 + 2] + x[3] * w[j * 4 + 3];
+			for (size_t i = 0; i < 4; i++) {
+				int16_t w[NR]; /* sixteen bits: compilers have vectors for their products */
+				const int16_t factor = x[i];
+				for (size_t j = 0; j < NR; j++) w[j] = ((const int8_t *)panel)[(s * NR + j) * 4 + i];
+				for (size_t j = 0; j < NR; j++) sum[j] += w[j] * factor;
+			}
 		}
 		memcpy(tile + r * NR, sum, sizeof sum);
 	}
@@ -73,20 +76,22 @@ static void int4_tile(float *tile, const float *block, const unsigned char *pane
 	for (size_t s = 0; s < steps; s++) {
 		const unsigned char *step = panel + s * STEP_BYTES;
 		uint16_t scale[NR];
+		int16_t w[ATTEND_INT4_GROUP][NR];
 		memcpy(scale, step + NIBBLES, sizeof scale);
+		for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
+			for (size_t j = 0; j < NR; j++) w[i][j] = step[(i / 8 * NR + j) * 4 + i % 4] >> (i % 8 < 4 ? 0 : 4) & 15;
+		}
 		for (size_t r = 0; r < rows; r++) {
-			int32_t sum[NR], start;
+			int32_t start;
 			int8_t x[ATTEND_INT4_GROUP];
+			int16_t sum[2][NR] = {{0}}; /* of 16 products of at most 15*127 */
 			memcpy(&start, block + (s * rows + r) * WORDS, sizeof start);
 			memcpy(x, block + (s * rows + r) * WORDS + 1, sizeof x);
-			for (size_t j = 0; j < NR; j++) {
-				sum[j] = start;
-				for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
-					const int byte = step[(i / 8 * NR + j) * 4 + i % 4];
-					sum[j] += (i % 8 < 4 ? byte & 15 : byte >> 4) * x[i];
-				}
-				tile[r * NR + j] += (float)sum[j] * attend_bf16_f32(scale[j]);
+			for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
+				for (size_t j = 0; j < NR; j++) sum[i / 16][j] = (int16_t)(sum[i / 16][j] + w[i][j] * x[i]);
 			}
+			for (size_t j = 0; j < NR; j++)
+				tile[r * NR + j] += (float)(start + sum[0][j] + sum[1][j]) * attend_bf16_f32(scale[j]);
 		}
 	}
 }
@@ -151,6 +156,7 @@ const struct attend_gemm_table attend_gemm_portable = {
 		},
 	.interleave = attend_interleave_portable,
 	.gather = attend_gather_portable,
+	.pack_int4 = attend_pack_int4_portable,
 	.range = range,
 	.quantize = quantize,
 	.round_bf16 = round_bf16,

@@ -81,6 +81,10 @@ struct attend_gemm_table {
 	void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 	void (*gather)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 
+	/* One group of weights w [32] into its place in a step of an INT4 panel: for each pair of fours of inputs, nr columns of
+	 * four bytes, the low nibble from the first four, the high nibble from the second (q + 8); then nr scales. */
+	void (*pack_int4)(unsigned char *step, size_t nr, size_t column, const float *w);
+
 	/* Least and greatest of 0 and x[0..k-1]; false when one of them is not finite. */
 	bool (*range)(const float *x, size_t k, float *least, float *greatest);
 	/* q = clamp(round(x*inverse) + offset, low, high), ties to even, stored as a byte. */

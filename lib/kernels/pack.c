@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/kernels/dispatch.h"
+#include "lib/kernels/pack_int4.h"
 
 /* Elements below which handing work to the team costs more than it saves. */
 enum { ALONE = 1 << 15 };
@@ -106,4 +107,9 @@ void attend_panels_fill(float *panels, const struct attend_gemm_table *table, co
 	const size_t columns = stride_column == 1 ? GATHER_PANELS * table->nr : table->nr;
 	panel_job job = {table, panels, b, stride_column, stride_k, n, k, columns};
 	attend_run_tasks((n + columns - 1) / columns, panel_task, &job, n * k);
+}
+
+void attend_pack_int4_portable(unsigned char *step, size_t nr, size_t column, const float *w)
+{
+	pack_int4(step, nr, column, w);
 }

@@ -1,5 +1,6 @@
 /* pack_avx2.c: rows into columns, 8 x 8 floats at a time in registers. */
 #include "lib/kernels/gemm_avx2.h"
+#include "lib/kernels/pack_int4.h"
 
 static inline void transpose8(__m256 r[8])
 {
@@ -65,4 +66,9 @@ void attend_gather_avx2(float *dst, const float *src, size_t stride, size_t colu
 			}
 		}
 	}
+}
+
+void attend_pack_int4_avx2(unsigned char *step, size_t nr, size_t column, const float *w)
+{
+	pack_int4(step, nr, column, w);
 }

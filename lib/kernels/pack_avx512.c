@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "lib/kernels/pack.h"
+#include "lib/kernels/pack_int4.h"
 
 /* Transpose of 16 rows of 16 floats: pairs of floats, of doubles, then of 128-bit lanes. */
 static inline void transpose16(__m512 r[16])
@@ -91,4 +92,9 @@ void attend_gather_avx512(float *dst, const float *src, size_t stride, size_t co
 			_mm512_mask_storeu_ps(dst + j, store, _mm512_maskz_loadu_ps(load, src + j));
 		}
 	}
+}
+
+void attend_pack_int4_avx512(unsigned char *step, size_t nr, size_t column, const float *w)
+{
+	pack_int4(step, nr, column, w);
 }

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "lib/core/half.h"
 #include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
 #include "lib/kernels/pack.h"
@@ -68,55 +67,6 @@ static void place(const pack_job *j, unsigned char *to, size_t offset, size_t co
 	}
 }
 
-/* The bf16 scale that rounds 32 weights to -8..7 with the least squared error of a few candidates. */
-static uint16_t group_scale(const float *w)
-{
-	float extreme = 0.0f;
-	for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
-		if (!isfinite(w[i])) return attend_f32_bf16(NAN);
-		if (fabsf(w[i]) > fabsf(extreme)) extreme = w[i];
-	}
-	if (!(fabsf(extreme) >= 0x1p-100f)) return 0;
-	uint16_t best = 0;
-	float best_error = INFINITY;
-	for (int candidate = 0; candidate < 8; candidate++) {
-		/* The extreme lands on -6.5 .. -8.25: its sign takes the longer side, the scale's sign follows. */
-		const uint16_t half = attend_f32_bf16(extreme / -(6.5f + 0.25f * (float)candidate));
-		const float scale = attend_bf16_f32(half), inverse = 1.0f / scale;
-		float error = 0.0f;
-		for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
-			float q = rintf(w[i] * inverse);
-			q = q < -8.0f ? -8.0f : q > 7.0f ? 7.0f : q;
-			const float d = w[i] - q * scale;
-			error += d * d;
-		}
-		if (error < best_error) {
-			best_error = error;
-			best = half;
-		}
-	}
-	return best;
-}
-
-/* One group of one column into its place: for each pair of fours of inputs, nr columns of four bytes, the low nibble from
- * the first four, the high nibble from the second; then the scales. */
-static void place_int4(const pack_job *j, unsigned char *step, size_t column, const float *w)
-{
-	const uint16_t half = w ? group_scale(w) : 0;
-	const float scale = attend_bf16_f32(half), inverse = half ? 1.0f / scale : 0.0f;
-	unsigned char nibble[ATTEND_INT4_GROUP];
-	for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) {
-		const float q = w ? rintf(w[i] * inverse) : 0.0f;
-		nibble[i] = (unsigned char)((int)(q >= -8.0f ? (q > 7.0f ? 7.0f : q) : -8.0f) + 8);
-	}
-	for (size_t pair = 0; pair < ATTEND_INT4_GROUP / 8; pair++) {
-		for (size_t i = 0; i < 4; i++)
-			step[(pair * j->table->nr + column) * 4 + i] =
-				(unsigned char)(nibble[pair * 8 + i] | nibble[pair * 8 + 4 + i] << 4);
-	}
-	memcpy(step + j->table->nr * (ATTEND_INT4_GROUP / 2) + column * sizeof half, &half, sizeof half);
-}
-
 /* One panel, or the part of it that this call fills. */
 static void pack_task(void *arg, size_t index, unsigned worker)
 {
@@ -131,6 +81,7 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 	float part[ATTEND_GEMM_MAX_NR * PART], inverse[ATTEND_GEMM_MAX_NR];
 	int32_t sum[ATTEND_GEMM_MAX_NR] = {0};
 	float words[ATTEND_GEMM_MAX_NR * PART / 2];
+	static const float zeros[ATTEND_INT4_GROUP];
 	(void)worker;
 	if (j->type == ATTEND_PACK_INT8) {
 		float scale[ATTEND_GEMM_MAX_NR] = {0};
@@ -179,8 +130,8 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 		case ATTEND_PACK_INT4:
 			for (size_t s = 0; s < steps; s++)
 				for (size_t c = 0; c < width; c++)
-					place_int4(j, step + s * j->step_bytes, offset + c,
-					           c < columns ? part + c * PART + s * depth : NULL);
+					j->table->pack_int4(step + s * j->step_bytes, nr, offset + c,
+					                    c < columns ? part + c * PART + s * depth : zeros);
 			break;
 		case ATTEND_PACK_TYPES: break;
 		}
