@@ -40,8 +40,8 @@ void attend_sublayer_run_backward(attend_pass *pass, const attend_sublayer_backw
 	}
 	const float *df = scratch->g1;
 	if (m->dropout > 0.0f && pass->state->dropout) {
-		memcpy(scratch->g3, scratch->g1, count * sizeof(float));
-		attend_site_dropout(pass->session, pass->stack, pass->run, m->site, m->dropout, scratch->g3, count);
+		const uint64_t seed = attend_site_seed(pass->session, pass->stack, pass->run, m->site);
+		attend_dropout_forward(scratch->g3, scratch->g1, m->dropout, seed, 0, count);
 		df = scratch->g3;
 	}
 	if (pre && !m->skip_norm) {

@@ -136,6 +136,29 @@ void attend_session_set_dropout(attend_session *session, bool on, uint64_t seed,
 	session->step = step;
 }
 
+attend_status attend_session_set_hidden(attend_session *session, int stack, const float *hidden, size_t count)
+{
+	const attend_arch *arch = &session->network->arch;
+	attend_stack_state *state = &session->stacks[stack];
+	if (stack == 0 ? !arch->has_encoder : !arch->has_decoder)
+		return attend_fail(ATTEND_ERR_ARG, "hidden states for a stack that the model lacks");
+	if (count > session->options.max_tokens || count > session->options.max_sequences)
+		return attend_fail(ATTEND_ERR_ARG, "%zu rows of hidden states: the session was made for %zu", count,
+		                   session->options.max_tokens < session->options.max_sequences
+		                       ? session->options.max_tokens
+		                       : session->options.max_sequences);
+	state->hidden = state->hidden_buffer ? state->hidden_buffer : state->x;
+	memcpy(state->hidden, hidden, count * state->width * sizeof *hidden);
+	state->sequences = state->rows = state->hidden_rows = count;
+	for (size_t s = 0; s <= count; s++) state->offsets[s] = s;
+	memset(state->ids, 0, count * sizeof *state->ids);
+	state->ran = true;
+	state->kept = session->options.training && !session->evaluating;
+	state->dropout = session->dropout && state->kept;
+	state->learns = false;
+	return ATTEND_OK;
+}
+
 void attend_session_set_evaluating(attend_session *session, bool on)
 {
 	session->evaluating = on;

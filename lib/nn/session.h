@@ -111,6 +111,11 @@ void attend_session_set_evaluating(attend_session *session, bool on);
  * go back through. Same bits at any number of threads. */
 attend_status attend_session_backward(attend_session *session);
 
+/* Take `count` rows [count, D] for the hidden states of `count` sequences of one token each, as if a run of the stack had given
+ * them: heads and losses then read them. For tuning a head on features that were computed once; the gradient ends at the
+ * head. ARG: more rows than max_tokens or max_sequences. */
+attend_status attend_session_set_hidden(attend_session *session, int stack, const float *hidden, size_t count);
+
 /* Gradient of the last forward's hidden states [N,D], for own losses: zeroed by the forward, add to it before backward. */
 float *attend_session_hidden_grad(attend_session *session, int stack);
 

@@ -214,8 +214,7 @@ typedef enum attend_site {
 } attend_site;
 /* Seed of a dropout site of this step: a pure function of (seed, step, stack, run, site). */
 uint64_t attend_site_seed(const attend_session *session, int stack, size_t run, attend_site site);
-/* x = dropout(x) in place where the last run of the stack drops; `first` is the element number of x[0]. Its own
- * mirror. */
+/* x = dropout(x) in place where the last run of the stack drops. Its own mirror. */
 void attend_site_dropout(const attend_session *session, int stack, size_t run, attend_site site, float p, float *x,
                          size_t count);
 

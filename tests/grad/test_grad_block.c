@@ -75,6 +75,8 @@ static attend_targets targets_of(setup *s, const attend_head_arch *head)
 	const size_t rows = attend_head_rows(head, batch), classes = is_choice(head->kind) ? 2 : head->outputs;
 	for (size_t i = 0; i < rows; i++)
 		s->labels[i] = attend_rng_below(&rng, 4) ? (int32_t)attend_rng_below(&rng, classes) : -100;
+	if (head->pooling != ATTEND_POOL_ALL && !is_choice(head->kind) && batch == &s->encoder.batch)
+		s->labels[3] = -100; /* the empty sequence */
 	if (head->kind == ATTEND_HEAD_QA) {
 		for (size_t i = 0; i < SEQUENCES; i++) {
 			s->labels[i] = (int32_t)(i % 4) - 1;
@@ -325,12 +327,51 @@ static void test_frozen(void **state)
 	}
 }
 
+static bool only_head(const attend_param *p, void *payload)
+{
+	(void)payload;
+	return p->stack == -1;
+}
+
+/* A head on features that were computed once: loss and gradients are those of the whole network with a frozen body. */
+static void test_features(void **state)
+{
+	(void)state;
+	setup s;
+	make(&s, SMALL_BERT, false);
+	attend_network *n = &s.small.network;
+	assert_ok(attend_network_make_trainable(n, only_head, NULL));
+	plan(&s, false);
+	const double whole = run(&s, ATTEND_HEAD_SEQUENCE, 1.0f, true);
+	size_t count, again;
+	float *want = gradients(n, &count), features[SEQUENCES * 12];
+	const float *hidden;
+	assert_ok(attend_session_encode(s.session, &s.encoder.batch, &hidden));
+	size_t rows = 0;
+	for (size_t i = 0; i < SEQUENCES; i++) /* the empty sequence has no feature, and no label below */
+		if (lengths[i]) memcpy(features + 12 * rows++, hidden + 12 * s.encoder.offsets[i], 12 * sizeof *hidden);
+	const int head = attend_network_find_head(n, ATTEND_HEAD_SEQUENCE);
+	attend_targets targets = targets_of(&s, &n->arch.heads[head]);
+	memmove(s.labels + 3, s.labels + 4, 2 * sizeof *s.labels);
+	attend_network_zero_grad(n);
+	attend_loss loss;
+	assert_ok(attend_session_set_hidden(s.session, 0, features, rows));
+	assert_ok(attend_session_loss(s.session, (size_t)head, &targets, 1.0f, &loss));
+	assert_true(fabs(loss.loss - whole) < 1e-6);
+	float *got = gradients(n, &again);
+	assert_int_equal(count, again);
+	for (size_t i = 0; i < count; i++) assert_true(fabsf(want[i] - got[i]) < 1e-6f);
+	free(want);
+	free(got);
+	unmake(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_encoders),         cmocka_unit_test(test_heads),   cmocka_unit_test(test_decoder),
-		cmocka_unit_test(test_encoder_decoders), cmocka_unit_test(test_dropout), cmocka_unit_test(test_same_bits),
-		cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_encoders),         cmocka_unit_test(test_heads),    cmocka_unit_test(test_decoder),
+		cmocka_unit_test(test_encoder_decoders), cmocka_unit_test(test_dropout),  cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_frozen),           cmocka_unit_test(test_features),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
