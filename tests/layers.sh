@@ -38,7 +38,7 @@ may 'models/*.[ch]' lib/core/ lib/kernels/ lib/nn/ models/
 may 'loaders/safetensors*.[ch]' lib/core/ loaders/safetensors
 may 'loaders/*.[ch]' lib/attend.h lib/core/ lib/kernels/ lib/nn/ models/ tokenizer/ loaders/
 may 'lib/train/*.[ch]' lib/attend.h lib/attend_train.h lib/core/ lib/kernels/ lib/nn/ models/ tokenizer/ loaders/ lib/train/
-may 'lib/tasks/*.[ch]' lib/attend.h lib/core/ lib/kernels/ lib/nn/ models/ tokenizer/ loaders/ lib/tasks/
+may 'lib/tasks/*.[ch]' lib/attend.h lib/core/ lib/kernels/ lib/nn/ models/ tokenizer/ loaders/ lib/train/ lib/tasks/
 may 'lib/*.h' lib/attend.h lib/core/attend_base.h tokenizer/attend_tokenizer.h
 may 'apps/*.[ch]' lib/attend.h lib/attend_train.h apps/
 

@@ -64,7 +64,7 @@ static attend_status start(attend_bench_run *run)
 	for (size_t i = 0; i < run->input.batch; i++)
 		run->sequences[i] =
 			(attend_sequence){.ids = run->input.ids + i * run->input.width, .count = run->input.lengths[i]};
-	return ATTEND_OK;
+	return run->options->task == ATTEND_BENCH_TRAIN ? attend_bench_training_new(&run->training, run) : ATTEND_OK;
 }
 
 static int rising(const void *a, const void *b)
@@ -108,6 +108,7 @@ static attend_status repeat(attend_bench_result *result, attend_bench_run *run)
 
 static void stop(attend_bench_run *run)
 {
+	attend_bench_training_free(run->training);
 	attend_pipeline_free(run->pipeline);
 	attend_model_free(run->model);
 	attend_tokenizer_free(run->tokenizer);

@@ -31,6 +31,9 @@ typedef struct attend_bench_tensor {
 } attend_bench_tensor;
 attend_status attend_bench_write(const char *path, const attend_bench_tensor *tensors, size_t count);
 
+/* What the task train keeps between its steps: bench_train.c. */
+typedef struct attend_bench_training attend_bench_training;
+
 /* A task at work. */
 typedef struct attend_bench_run {
 	const attend_bench_options *options;
@@ -41,11 +44,17 @@ typedef struct attend_bench_run {
 	attend_sequence *sequences;  /* [B] rows of the input */
 	attend_text *lines;          /* tokenize */
 	size_t line_count;
+	attend_bench_training *training;
 	double load_ms;
 } attend_bench_run;
 
 /* One repetition; *ms gets its time. `dump`: write the outputs too (outside of the time). */
 attend_status attend_bench_repeat(attend_bench_run *run, double *ms, bool dump);
+
+/* Put the run's model into training form and compute the loss before any step; one step. ATTEND_BENCH_TRAIN only. */
+attend_status attend_bench_training_new(attend_bench_training **out, const attend_bench_run *run);
+attend_status attend_bench_train_step(attend_bench_run *run, double *ms, bool dump);
+void attend_bench_training_free(attend_bench_training *training);
 
 /* Floating-point operations and bytes of one repetition, as bench/rows.py of the benchmark counts them: weights and cache once
  * per pass; and the tokens that it stands for. */

@@ -274,7 +274,7 @@ attend_status attend_bench_repeat(attend_bench_run *run, double *ms, bool dump)
 	case ATTEND_BENCH_SEQ2SEQ: return repeat_generate(run, ms, dump);
 	case ATTEND_BENCH_COLD: return repeat_cold(run, ms, dump);
 	case ATTEND_BENCH_TOKENIZE: return repeat_tokenize(run, ms, dump);
-	case ATTEND_BENCH_TRAIN: break;
+	case ATTEND_BENCH_TRAIN: return attend_bench_train_step(run, ms, dump);
 	}
-	return attend_fail(ATTEND_ERR_UNSUPPORTED, "this build cannot time training");
+	return attend_fail(ATTEND_ERR_ARG, "attend_bench: unknown task %d", (int)run->options->task);
 }

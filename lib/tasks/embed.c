@@ -6,7 +6,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/buffer.h"
-#include "lib/tasks/finite.h"
+#include "lib/tasks/blame.h"
 #include "lib/tasks/modules.h"
 #include "lib/tasks/pipeline.h"
 #include "tokenizer/unicode.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
-#include "lib/tasks/finite.h"
+#include "lib/tasks/blame.h"
 
 enum { GROUP_TOKENS = 2048, GROUP_SEQUENCES = 256 };
 

@@ -87,7 +87,7 @@ attend_status attend_pipeline_prefill(attend_pipeline *pipeline, const attend_se
 attend_status attend_pipeline_logits(attend_pipeline *pipeline, size_t rows, size_t width);
 
 /* Run `head` on the last run: rows (or NULL) as in attend_session_head, `count` of them. The result is pipeline->logits
- * [count, outputs]. FORMAT: a result that is no number, see finite.h. */
+ * [count, outputs]. FORMAT: a result that is no number, see blame.h. */
 attend_status attend_pipeline_head(attend_pipeline *pipeline, size_t head, const size_t *rows, size_t count);
 
 #endif

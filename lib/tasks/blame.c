@@ -1,10 +1,10 @@
-/* finite.c: looks for NaN and infinities. Weights are looked at only when a result is broken: a pass over the whole file would
+/* blame.c: looks for NaN and infinities. Weights are looked at only when a result is broken: a pass over the whole file would
  * cost more than loading it. */
-#include "lib/tasks/finite.h"
+#include "lib/tasks/blame.h"
 
 #include <math.h>
 
-enum { BLOCK = 1024 };
+#include "lib/core/finite.h"
 
 static bool broken(float value)
 {
@@ -14,17 +14,13 @@ static bool broken(float value)
 /* FORMAT when the tensor holds a value that is not finite. */
 static attend_status check_tensor(const attend_param *param, const attend_model *model)
 {
-	float block[BLOCK];
+	size_t at;
+	if (attend_stored_finite(param->stored.data, param->stored.dtype, param->count, &at)) return ATTEND_OK;
+	float value;
 	const size_t width = attend_dtype_bits(param->stored.dtype) / 8;
-	for (size_t first = 0; first < param->count; first += BLOCK) {
-		const size_t n = param->count - first < BLOCK ? param->count - first : BLOCK;
-		attend_to_f32(block, (const char *)param->stored.data + first * width, param->stored.dtype, n);
-		for (size_t i = 0; i < n; i++)
-			if (!isfinite(block[i]))
-				return attend_fail(ATTEND_ERR_FORMAT, "%s: tensor '%s': element %zu is %s", model->path, param->name,
-				                   first + i, isnan(block[i]) ? "NaN" : "infinite");
-	}
-	return ATTEND_OK;
+	attend_to_f32(&value, (const char *)param->stored.data + at * width, param->stored.dtype, 1);
+	return attend_fail(ATTEND_ERR_FORMAT, "%s: tensor '%s': element %zu is %s", model->path, param->name, at,
+	                   isnan(value) ? "NaN" : "infinite");
 }
 
 attend_status attend_check_finite(const float *values, size_t count, const attend_model *model)

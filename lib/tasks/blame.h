@@ -1,6 +1,6 @@
-/* finite.h: results that are no numbers: found where they come out, blamed on the weight that they come from. */
-#ifndef ATTEND_TASKS_FINITE_H
-#define ATTEND_TASKS_FINITE_H
+/* blame.h: results that are no numbers: found where they come out, blamed on the weight that they come from. */
+#ifndef ATTEND_TASKS_BLAME_H
+#define ATTEND_TASKS_BLAME_H
 
 #include "lib/tasks/pipeline.h"
 
