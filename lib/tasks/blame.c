@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "lib/core/finite.h"
+#include "lib/core/stored.h"
 
 static bool broken(float value)
 {
