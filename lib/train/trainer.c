@@ -266,6 +266,16 @@ static attend_status describe(attend_trainer *t)
 	return describe_lengths(t);
 }
 
+/* A checkpoint may be rotated away while the run that it began still saves: the files that are copied come from the model. */
+static attend_status copy_from(attend_trainer *t, const char *model_dir)
+{
+	char *dir = strdup(model_dir);
+	if (!dir) return attend_fail_memory(strlen(model_dir), "checkpoint");
+	free(t->checkpoint->dir);
+	t->checkpoint->dir = dir;
+	return ATTEND_OK;
+}
+
 static attend_status set_up(attend_trainer *t)
 {
 	char *model_dir = NULL, *resumed = NULL;
@@ -277,6 +287,7 @@ static attend_status set_up(attend_trainer *t)
 	if (status == ATTEND_OK) status = open_validation(t);
 	if (status == ATTEND_OK) status = split(t);
 	if (status == ATTEND_OK) status = load_model(t, resumed ? resumed : model_dir);
+	if (status == ATTEND_OK && resumed) status = copy_from(t, model_dir);
 	if (status == ATTEND_OK) status = encode(t);
 	if (status == ATTEND_OK) status = count_labels(t);
 	if (status == ATTEND_OK) status = read_class_weights(t);
