@@ -223,7 +223,7 @@ static void bad_files(void **state)
 	model_fails(ATTEND_ERR_FORMAT, "$.merges[0]", "{\"type\":\"BPE\"," LETTERS ",\"merges\":[\"a b c\"]}");
 	model_fails(ATTEND_ERR_FORMAT, "$.merges[0]", "{\"type\":\"BPE\"," LETTERS ",\"merges\":[[\"a\"]]}");
 	model_fails(ATTEND_ERR_FORMAT, "$.merges[0][1]", "{\"type\":\"BPE\"," LETTERS ",\"merges\":[[\"a\",1]]}");
-	model_fails(ATTEND_ERR_FORMAT, "$.merges", "{\"type\":\"BPE\"," LETTERS ",\"merges\":{}}");
+	model_fails(ATTEND_ERR_FORMAT, "$.merges", "{\"type\":\"BPE\"," LETTERS ",\"merges\":{\"a\":1}}");
 	model_fails(ATTEND_ERR_FORMAT, "probability", "{\"type\":\"BPE\",\"dropout\":2," LETTERS ",\"merges\":[]}");
 	model_fails(ATTEND_ERR_FORMAT, "prefix",
 	            "{\"type\":\"BPE\",\"continuing_subword_prefix\":\"####\"," LETTERS ",\"merges\":[\"a b\"]}");
