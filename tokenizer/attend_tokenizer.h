@@ -158,6 +158,48 @@ ATTEND_API attend_status attend_tokenizer_decode(char **out, size_t *size, const
                                                  const int32_t *ids, size_t count, bool skip_special_tokens,
                                                  attend_clean_up clean_up);
 
+/* ---- training a vocabulary ---- */
+
+/* Named after the models that made them known: what decides about special tokens and the files that are written. */
+typedef enum attend_vocab_kind {
+	ATTEND_VOCAB_BERT,    /* WordPiece: [PAD] [UNK] [CLS] [SEP] [MASK]; vocab.txt, tokenizer.json */
+	ATTEND_VOCAB_GPT2,    /* byte-level BPE: <|endoftext|>; vocab.json, merges.txt, tokenizer.json */
+	ATTEND_VOCAB_ROBERTA, /* the same: <s> <pad> </s> <unk> <mask> */
+	ATTEND_VOCAB_T5       /* Unigram: <pad> </s> <unk>; tokenizer.json */
+} attend_vocab_kind;
+
+/* Zero means the default everywhere. */
+typedef struct attend_vocab_options {
+	attend_vocab_kind kind;
+	size_t vocab_size;       /* tokens in all, special ones included [30000] */
+	size_t min_frequency;    /* pairs and pieces that occur less often are not merged [2] */
+	size_t limit_alphabet;   /* BERT, T5: the most frequent characters that are kept [1000] */
+	size_t max_token_length; /* characters (GPT-2: bytes) of a token [no limit; T5: 16] */
+	size_t model_max_length; /* for tokenizer_config.json [none] */
+	size_t extra_ids;        /* T5: sentinels <extra_id_0> ... on top of vocab_size [none] */
+	bool cased;              /* BERT: keep upper case and accents [lower case] */
+	const char *const *special_tokens; /* further ones behind the kind's own, borrowed while the trainer lives */
+	size_t special_count;
+	/* NULL, or told what is done ("counting", bytes; "training", tokens) of `total` (0: unknown); false cancels. */
+	bool (*progress)(void *payload, const char *stage, size_t done, size_t total);
+	void *payload;
+} attend_vocab_options;
+
+typedef struct attend_vocab_trainer attend_vocab_trainer;
+
+/* Counts words of texts, then makes a vocabulary. Memory grows with the number of distinct words, not with the text.
+ * Deterministic: the same texts in any order give the same files; ties go to the smaller token ids. ATTEND_ERR_ARG: a
+ * vocab_size too small for the special tokens and single characters shows when saving, other options here. */
+ATTEND_API attend_status attend_vocab_trainer_new(attend_vocab_trainer **out, const attend_vocab_options *options);
+ATTEND_API void attend_vocab_trainer_free(attend_vocab_trainer *trainer); /* NULL is fine */
+/* Count the words of a text. DATA: no UTF-8. */
+ATTEND_API attend_status attend_vocab_trainer_add(attend_vocab_trainer *trainer, const char *text, size_t size);
+/* Count the words of a text file of any size, line by line (a line's end belongs to it). */
+ATTEND_API attend_status attend_vocab_trainer_add_file(attend_vocab_trainer *trainer, const char *path);
+/* Make the vocabulary and write the tokenizer's files into `folder` (made if it is not there), each whole or not at all.
+ * *vocab_size (may be NULL): the tokens that it got, fewer than asked for when the text has no more. DATA: no words. */
+ATTEND_API attend_status attend_vocab_trainer_save(size_t *vocab_size, attend_vocab_trainer *trainer, const char *folder);
+
 #ifdef __cplusplus
 }
 #endif
