@@ -18,6 +18,7 @@
 	X(inspect) \
 	X(tokenize) \
 	X(detokenize) \
+	X(train_tokenizer) \
 	X(finetune) \
 	X(evaluate) \
 	X(train_trace) \

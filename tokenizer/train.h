@@ -27,7 +27,7 @@ typedef struct attend_word_counts {
 attend_status attend_word_counts_add(attend_word_counts *counts, const char *word, size_t size, uint64_t times);
 /* Forget the words that occurred less than `least` times. */
 attend_status attend_word_counts_prune(attend_word_counts *counts, uint64_t least);
-/* In the order of their bytes: what is made of them must not depend on the order of the texts. */
+/* Words and pool in the order of their bytes: what is made of them must not depend on the order of the texts. */
 attend_status attend_word_counts_sort(attend_word_counts *counts);
 void attend_word_counts_free(attend_word_counts *counts);
 

@@ -21,7 +21,9 @@ static int compare_suffixes(const void *a, const void *b)
 	const suffix *x = a, *y = b;
 	const uint32_t size = x->size < y->size ? x->size : y->size;
 	const int order = memcmp(x->text, y->text, size);
-	return order != 0 ? order : (x->size > y->size) - (x->size < y->size);
+	if (order != 0) return order;
+	if (x->size != y->size) return x->size < y->size ? -1 : 1;
+	return (x->text > y->text) - (x->text < y->text); /* of one pool */
 }
 
 static bool has_only(const attend_letter *letters, size_t letter_count, const char *text, size_t size)
@@ -109,7 +111,7 @@ static attend_status find_repeats(seeds *out, const suffixes *list)
 	return status;
 }
 
-/* Best first; equals in the order of their bytes, which is the order they were found in: by place in the pool. */
+/* Best first; equals by their place in the pool, which is sorted. */
 static int compare_seeds(const void *a, const void *b)
 {
 	const attend_seed *x = a, *y = b;

@@ -84,12 +84,26 @@ static int compare_words(const void *a, const void *b)
 attend_status attend_word_counts_sort(attend_word_counts *counts)
 {
 	ordered *list = attend_alloc_array(counts->count + 1, sizeof *list);
-	if (list == NULL) return attend_fail_memory(counts->count * sizeof *list, "word counts");
+	char *pool = malloc(counts->pool_size + 1);
+	if (list == NULL || pool == NULL) {
+		free(list);
+		free(pool);
+		return attend_fail_memory(counts->count * sizeof *list, "word counts");
+	}
 	for (size_t w = 0; w < counts->count; w++)
 		list[w] = (ordered){counts->pool + counts->words[w].start, counts->words[w]};
 	qsort(list, counts->count, sizeof *list, compare_words);
-	for (size_t w = 0; w < counts->count; w++) counts->words[w] = list[w].word;
+	size_t used = 0;
+	for (size_t w = 0; w < counts->count; w++) {
+		memcpy(pool + used, list[w].text, list[w].word.size);
+		list[w].word.start = used;
+		used += list[w].word.size;
+		counts->words[w] = list[w].word;
+	}
 	free(list);
+	free(counts->pool);
+	counts->pool = pool;
+	counts->pool_capacity = counts->pool_size + 1;
 	return counts->count > 0 ? set_slots(counts, counts->slot_count) : ATTEND_OK;
 }
 
