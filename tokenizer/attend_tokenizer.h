@@ -171,13 +171,13 @@ typedef enum attend_vocab_kind {
 /* Zero means the default everywhere. */
 typedef struct attend_vocab_options {
 	attend_vocab_kind kind;
-	size_t vocab_size;       /* tokens in all, special ones included [30000] */
-	size_t min_frequency;    /* pairs and pieces that occur less often are not merged [2] */
-	size_t limit_alphabet;   /* BERT, T5: the most frequent characters that are kept [1000] */
-	size_t max_token_length; /* characters (GPT-2: bytes) of a token [no limit; T5: 16] */
-	size_t model_max_length; /* for tokenizer_config.json [none] */
-	size_t extra_ids;        /* T5: sentinels <extra_id_0> ... on top of vocab_size [none] */
-	bool cased;              /* BERT: keep upper case and accents [lower case] */
+	size_t vocab_size;                 /* tokens in all, special ones included [30000] */
+	size_t min_frequency;              /* pairs and pieces that occur less often are not merged [2] */
+	size_t limit_alphabet;             /* BERT, T5: the most frequent characters that are kept [1000] */
+	size_t max_token_length;           /* characters (GPT-2: bytes) of a token [no limit; T5: 16] */
+	size_t model_max_length;           /* for tokenizer_config.json [none] */
+	size_t extra_ids;                  /* T5: sentinels <extra_id_0> ... on top of vocab_size [none] */
+	bool cased;                        /* BERT: keep upper case and accents [lower case] */
 	const char *const *special_tokens; /* further ones behind the kind's own, borrowed while the trainer lives */
 	size_t special_count;
 	/* NULL, or told what is done ("counting", bytes; "training", tokens) of `total` (0: unknown); false cancels. */
@@ -198,7 +198,8 @@ ATTEND_API attend_status attend_vocab_trainer_add(attend_vocab_trainer *trainer,
 ATTEND_API attend_status attend_vocab_trainer_add_file(attend_vocab_trainer *trainer, const char *path);
 /* Make the vocabulary and write the tokenizer's files into `folder` (made if it is not there), each whole or not at all.
  * *vocab_size (may be NULL): the tokens that it got, fewer than asked for when the text has no more. DATA: no words. */
-ATTEND_API attend_status attend_vocab_trainer_save(size_t *vocab_size, attend_vocab_trainer *trainer, const char *folder);
+ATTEND_API attend_status attend_vocab_trainer_save(size_t *vocab_size, attend_vocab_trainer *trainer,
+                                                   const char *folder);
 
 #ifdef __cplusplus
 }

@@ -30,7 +30,8 @@ static void free_list(merge_list *list)
 
 static attend_status read_merges(merge_list *list, const attend_json *json)
 {
-	const bool empty = attend_json_type(json) == ATTEND_JSON_OBJECT && attend_json_count(json) == 0; /* some files: {} */
+	const bool empty =
+		attend_json_type(json) == ATTEND_JSON_OBJECT && attend_json_count(json) == 0; /* some files: {} */
 	if (attend_json_type(json) != ATTEND_JSON_ARRAY && !empty)
 		return attend_json_fail(json, "expected an array of merges, found %s", attend_json_type_name(json));
 	const size_t count = attend_json_count(json);
