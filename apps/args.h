@@ -81,8 +81,8 @@ int attend_args_word(const attend_args *args, const char *name, int otherwise); 
 /* Every time that a repeated option was given, in order: NULL when i is past the end. */
 const char *attend_args_nth(const attend_args *args, const char *name, size_t i);
 
-/* Everything that was given, in the order of the command line, for commands that hand options on by name: false when i is
- * past the end. A flag's text is "true" or "false". */
+/* Everything that was given, in the order of the command line, for commands that hand options on by name: false when i
+ * is past the end. A flag's text is "true" or "false". */
 bool attend_args_each(const attend_args *args, size_t i, const attend_option **option, const char **text);
 
 /* What followed the options. */

@@ -12,6 +12,7 @@
 	X(classify) \
 	X(ner) \
 	X(qa) \
+	X(next_sentence) \
 	X(embed) \
 	X(perplexity) \
 	X(forward) \

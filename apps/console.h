@@ -24,8 +24,8 @@ void attend_note(const attend_args *args, const char *format, ...) __attribute__
 /* Take -q, -v, --threads over into the library: called by main before a command runs. */
 int attend_console_start(const attend_args *args);
 
-/* Progress: one line on stderr that overwrites itself, at most ten times a second, and only when stderr is a terminal and
- * there is no -q. `total` 0: unknown. End with attend_progress_end, which clears the line. */
+/* Progress: one line on stderr that overwrites itself, at most ten times a second, and only when stderr is a terminal
+ * and there is no -q. `total` 0: unknown. End with attend_progress_end, which clears the line. */
 typedef struct attend_progress {
 	const char *what; /* "lines" */
 	size_t total;

@@ -10,8 +10,8 @@ typedef struct attend_opened {
 	attend_pipeline *pipeline;
 } attend_opened;
 
-/* Load -m with --dtype; without -m the bundled checkpoint of this name (NULL: -m is needed). Returns -1, or an exit code when all
- * is said. Free with attend_opened_free, also a zeroed one. */
+/* Load -m with --dtype; without -m the bundled checkpoint of this name (NULL: -m is needed). Returns -1, or an exit
+ * code when all is said. Free with attend_opened_free, also a zeroed one. */
 int attend_open_model(attend_opened *out, const attend_args *args, const char *bundled);
 void attend_opened_free(attend_opened *opened);
 

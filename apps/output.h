@@ -1,5 +1,5 @@
-/* output.h: data on stdout. A write that fails ends the process: with 128+SIGPIPE, silently, when the reader is gone, else
- * with one line on stderr and ATTEND_EXIT_RESOURCE. So commands need not check. */
+/* output.h: data on stdout. A write that fails ends the process: with 128+SIGPIPE, silently, when the reader is gone,
+ * else with one line on stderr and ATTEND_EXIT_RESOURCE. So commands need not check. */
 #ifndef ATTEND_APPS_OUTPUT_H
 #define ATTEND_APPS_OUTPUT_H
 

@@ -20,15 +20,16 @@ typedef struct attend_record_job {
 	bool tabs;                               /* a line of text holds both fields, with a tab between them */
 	/* One record given by options instead of operands or input; given[0] NULL: none. */
 	const char *given[ATTEND_RECORD_FIELDS];
-	/* Compute and print `count` <= ATTEND_RECORD_GROUP records in order; texts[i] is record i's fields as a text and its pair.
-	 * On failure nothing may have been printed; when it is a matter of the data, the records are tried again one by one. */
+	/* Compute and print `count` <= ATTEND_RECORD_GROUP records in order; texts[i] is record i's fields as a text and
+	 * its pair. On failure nothing may have been printed; when it is a matter of the data, the records are tried again
+	 * one by one. */
 	attend_status (*run)(void *payload, const attend_record *records, const attend_text *texts, size_t count);
 	void *payload;
 } attend_record_job;
 
-/* Run all records; returns the exit code. Records run in groups when several are there at once; as soon as the input has no
- * more for now, those that came are answered. A record that fails is told on stderr with its place, and with --json or --jsonl by
- * {"error": ...} in its place on stdout (unless it came as an operand). */
+/* Run all records; returns the exit code. Records run in groups when several are there at once; as soon as the input
+ * has no more for now, those that came are answered. A record that fails is told on stderr with its place, and with
+ * --json or --jsonl by {"error": ...} in its place on stdout (unless it came as an operand). */
 int attend_records_run(const attend_args *args, const attend_record_job *job);
 
 #endif

@@ -12,17 +12,21 @@
  *     attend_pipeline_free(pipeline);
  *     attend_model_free(model);
  *
- * Reading order: models, pipelines, tasks, generation, whole tensors, measuring. Status codes, the error line, logging and
- * threads are in attend_base.h, tokenizers in attend_tokenizer.h, fine-tuning in attend_train.h.
+ * Reading order: models, pipelines, tasks, generation, whole tensors, measuring. Status codes, the error line, logging
+ * and threads are in attend_base.h, tokenizers in attend_tokenizer.h, fine-tuning in attend_train.h.
  *
  * Rules that hold everywhere:
- * - Fallible functions return attend_status; results come through a leading `out`, which is untouched on failure, and belong
- *   to the caller, who frees them with the function of the same family. A *returned* pointer is borrowed from the object that
- *   its comment names. Every `_free` takes NULL (or a zeroed struct).
- * - Texts are UTF-8 of a given size. Invalid UTF-8 is ATTEND_ERR_DATA.
+ * - Fallible functions return attend_status; results come through a leading `out`, which is untouched on failure (plain
+ *   arrays of numbers may be partly filled), and belong to the caller, who frees them with the function of the same
+ *   family. A *returned* pointer is borrowed from the object that its comment names. Every `_free` takes NULL (or a
+ *   zeroed struct).
+ * - Texts are UTF-8 of a given size. Invalid UTF-8 is ATTEND_ERR_DATA. An empty pair is no pair.
  * - `options` may be NULL: all defaults. In an options struct, zero is the default of every field.
- * - Results of many texts stand in the order of the texts; what a text gets does not depend on the others, nor on the number
- *   of threads: the same bits. When a call with several texts fails, the message begins with "text I: " (counted from 1).
+ * - Results of many texts stand in the order of the texts; what a text gets does not depend on the others, nor on the
+ *   number of threads: the same bits. When a call with several texts fails, the message begins with "text I: " (counted
+ *   from 1).
+ * - A checkpoint without the head or the tokenizer that a task needs is ATTEND_ERR_UNSUPPORTED (ATTEND_ERR_NOTFOUND when
+ *   the folder has no tokenizer at all); weights that are NaN or infinite are ATTEND_ERR_FORMAT where they first matter.
  * - A model is immutable and may be used by many threads at once; a pipeline belongs to one thread at a time. */
 #ifndef ATTEND_H
 #define ATTEND_H
@@ -34,7 +38,7 @@
 extern "C" {
 #endif
 
-/* ==== Models ============================================================================================================ */
+/* ==== Models ====================================================================================================== */
 
 typedef struct attend_model attend_model;
 
@@ -50,22 +54,24 @@ typedef struct attend_model_options {
 	attend_weight_type weights;
 } attend_model_options;
 
-/* Load a checkpoint folder: config.json, model.safetensors (or shards), the tokenizer files if there are any. The weights are
- * mapped, not read: loading takes milliseconds, and processes share the pages. NOTFOUND: no such folder, or a file of it is
- * missing; FORMAT: a file breaks its format; UNSUPPORTED: a model or tokenizer that attend does not know. */
+/* Load a checkpoint folder: config.json, model.safetensors (or shards), the tokenizer files if there are any. The
+ * weights are mapped, not read: loading takes milliseconds, and processes share the pages. NOTFOUND: no such folder, or
+ * a file of it is missing; FORMAT: a file breaks its format; UNSUPPORTED: a model or tokenizer that attend does not
+ * know. */
 ATTEND_API attend_status attend_model_load(attend_model **out, const char *path, const attend_model_options *options);
 ATTEND_API void attend_model_free(attend_model *model);
 
-/* Folder of a checkpoint that comes with attend ("bert-mini", "gpt2-mini", "seq2seq-mini"), malloc'ed, the caller frees it.
- * Looked for in $ATTEND_DATA, beside the program (../share/attend, models/pretrained of a build tree), in the data folder of
- * the installation. NOTFOUND names the places. */
+/* Folder of a checkpoint that comes with attend ("bert-mini", "gpt2-mini", "seq2seq-mini"), malloc'ed, the caller frees
+ * it. Looked for in $ATTEND_DATA, beside the program (../share/attend, models/pretrained of a build tree), in the data
+ * folder of the installation. NOTFOUND names the places. */
 ATTEND_API attend_status attend_bundled_model(char **out, const char *name);
 
 /* The folder as it was given, and config.json's model_type ("bert"). Borrowed from the model. */
 ATTEND_API const char *attend_model_path(const attend_model *model);
 ATTEND_API const char *attend_model_type(const attend_model *model);
 
-/* The folder's tokenizer, borrowed from the model; NULL when the folder has none (then attend_error() says what is missing). */
+/* The folder's tokenizer, borrowed from the model; NULL when the folder has none (then attend_error() says what is
+ * missing). */
 ATTEND_API const attend_tokenizer *attend_model_tokenizer(const attend_model *model);
 
 /* Does the checkpoint hold this head? "mlm", "lm", "seq2seq", "sequence", "token", "qa", "nsp", "multiple-choice". */
@@ -78,15 +84,15 @@ ATTEND_API size_t attend_model_max_length(const attend_model *model);
 ATTEND_API size_t attend_model_hidden_size(const attend_model *model);
 ATTEND_API size_t attend_model_vocab_size(const attend_model *model);
 
-/* Labels of the classifier by config.json's id2label ("LABEL_0" ... where it has none). Borrowed from the model; NULL when i
- * is past the end. */
+/* Labels of the classifier by config.json's id2label ("LABEL_0" ... where it has none). Borrowed from the model; NULL
+ * when i is past the end. */
 ATTEND_API size_t attend_model_label_count(const attend_model *model);
 ATTEND_API const char *attend_model_label(const attend_model *model, size_t i);
 
-/* ==== Pipelines ========================================================================================================= */
+/* ==== Pipelines =================================================================================================== */
 
-/* A model with the memory that running it takes. Grows to the longest text that it has seen; after that a call allocates
- * nothing but its results. */
+/* A model with the memory that running it takes. Grows to the longest text that it has seen; after that a call
+ * allocates nothing but its results. */
 typedef struct attend_pipeline attend_pipeline;
 
 /* The model must outlive the pipeline. NOMEM. */
@@ -101,7 +107,7 @@ typedef enum attend_cut {
 	ATTEND_CUT_RIGHT  /* drop tokens at the end */
 } attend_cut;
 
-/* ==== Filling masks ===================================================================================================== */
+/* ==== Filling masks =============================================================================================== */
 
 typedef struct attend_fill {
 	double score;       /* probability; joint: product of the probabilities, each given the tokens before it */
@@ -137,14 +143,13 @@ typedef struct attend_fill_mask_options {
 } attend_fill_mask_options;
 
 /* The most likely tokens for each mask token, as HF's fill-mask pipeline. The head runs on the masked positions only.
- * out [count]; free each with attend_fill_mask_free. DATA: a text without a mask, or too long. ARG: the checkpoint has no
- * masked-language head, or no tokenizer with a mask token. */
+ * out [count]; free each with attend_fill_mask_free. DATA: a text without a mask, or too long. */
 ATTEND_API attend_status attend_fill_mask(attend_fill_mask_result *out, attend_pipeline *pipeline,
                                           const attend_text *texts, size_t count,
                                           const attend_fill_mask_options *options);
 ATTEND_API void attend_fill_mask_free(attend_fill_mask_result *result);
 
-/* ==== Classifying texts ================================================================================================= */
+/* ==== Classifying texts =========================================================================================== */
 
 typedef enum attend_score_function {
 	ATTEND_SCORE_DEFAULT, /* by config.json: regression: none; several labels at once, or one output: sigmoid; else softmax */
@@ -173,8 +178,8 @@ typedef struct attend_classify_options {
 	attend_cut cut;
 } attend_classify_options;
 
-/* Scores of a text or pair by the checkpoint's sequence head, as HF's text-classification pipeline. out [count]; free each
- * with attend_classification_free. ARG: the checkpoint has no sequence head. DATA: too long. */
+/* Scores of a text or pair by the checkpoint's sequence head, as HF's text-classification pipeline. out [count]; free
+ * each with attend_classification_free. DATA: too long. */
 ATTEND_API attend_status attend_classify(attend_classification *out, attend_pipeline *pipeline,
                                          const attend_text *texts, size_t count,
                                          const attend_classify_options *options);
@@ -184,7 +189,7 @@ ATTEND_API void attend_classification_free(attend_classification *result);
 ATTEND_API attend_status attend_next_sentence(float *out, attend_pipeline *pipeline, const attend_text *texts,
                                               size_t count, attend_cut cut);
 
-/* ==== Classifying tokens ================================================================================================ */
+/* ==== Classifying tokens ========================================================================================== */
 
 typedef enum attend_aggregation {
 	ATTEND_AGGREGATE_NONE,    /* every token on its own */
@@ -223,7 +228,7 @@ ATTEND_API attend_status attend_ner(attend_entities *out, attend_pipeline *pipel
                                     size_t count, const attend_ner_options *options);
 ATTEND_API void attend_entities_free(attend_entities *result);
 
-/* ==== Answering questions =============================================================================================== */
+/* ==== Answering questions ========================================================================================= */
 
 typedef struct attend_answer {
 	double score;
@@ -246,15 +251,15 @@ typedef struct attend_qa_options {
 	bool keep_token_bounds; /* do not widen answers to whole words */
 } attend_qa_options;
 
-/* Answers as spans of the context, as HF's question-answering pipeline. Each text is the question, its pair the context.
- * A long context runs in windows. An answer found twice counts once, with the sum of the scores. out [count]; free each with
- * attend_answers_free. DATA: the question leaves no room for the context. */
+/* Answers as spans of the context, as HF's question-answering pipeline. Each text is the question, its pair the
+ * context. A long context runs in windows. An answer found twice counts once, with the sum of the scores. out [count];
+ * free each with attend_answers_free. DATA: the question leaves no room for the context. */
 ATTEND_API attend_status attend_answer_question(attend_answers *out, attend_pipeline *pipeline,
                                                 const attend_text *texts, size_t count,
                                                 const attend_qa_options *options);
 ATTEND_API void attend_answers_free(attend_answers *result);
 
-/* ==== Embedding texts =================================================================================================== */
+/* ==== Embedding texts ============================================================================================= */
 
 typedef enum attend_embed_pooling {
 	ATTEND_EMBED_DEFAULT, /* as the folder's 1_Pooling says; else mean */
@@ -284,12 +289,12 @@ typedef struct attend_embed_options {
 ATTEND_API attend_status attend_embed_width(size_t *out, const attend_pipeline *pipeline,
                                             const attend_embed_options *options);
 
-/* One vector per text: the last hidden states (of the encoder, where there are two stacks) pooled over all tokens, special
- * ones included; sentence-transformers folders run all their modules. out [count, width], the caller's. */
+/* One vector per text: the last hidden states (of the encoder, where there are two stacks) pooled over all tokens,
+ * special ones included; sentence-transformers folders run all their modules. out [count, width], the caller's. */
 ATTEND_API attend_status attend_embed(float *out, attend_pipeline *pipeline, const attend_text *texts, size_t count,
                                       const attend_embed_options *options);
 
-/* ==== Perplexity ======================================================================================================== */
+/* ==== Perplexity ================================================================================================== */
 
 typedef struct attend_perplexity_options {
 	size_t max_length; /* tokens of a window; 0: the model's limit (1024 where it has none) */
@@ -312,19 +317,20 @@ typedef struct attend_perplexity_result {
 ATTEND_API attend_status attend_perplexity(attend_perplexity_result *out, attend_pipeline *pipeline, const char *text,
                                            size_t size, const attend_perplexity_options *options);
 
-/* ==== Generation ======================================================================================================== */
+/* ==== Generation ================================================================================================== */
 
 /* How to generate: HF's parameters by name. */
 typedef struct attend_generation attend_generation;
 
 /* HF's defaults, then what the model's generation_config.json says (where there is none: the generation keys of its
- * config.json). model NULL: the defaults alone. FORMAT, UNSUPPORTED: the file says what attend cannot do, by its JSON path. */
+ * config.json). model NULL: the defaults alone. FORMAT, UNSUPPORTED: the file says what attend cannot do, by its JSON
+ * path. */
 ATTEND_API attend_status attend_generation_new(attend_generation **out, const attend_model *model);
 ATTEND_API void attend_generation_free(attend_generation *generation);
 
 /* Set one parameter by HF's name ("no_repeat_ngram_size"; '-' counts as '_') from a JSON value as text: "3", "true",
- * "[[3,4],[5]]". "null" and "None" give it its unset state; a bare word will do where a string is meant. NOTFOUND: no such
- * parameter; ARG: a value of the wrong kind or out of range. A failure changes nothing. */
+ * "[[3,4],[5]]". "null" and "None" give it its unset state; a bare word will do where a string is meant. NOTFOUND: no
+ * such parameter; ARG: a value of the wrong kind or out of range. A failure changes nothing. */
 ATTEND_API attend_status attend_generation_set(attend_generation *generation, const char *name, const char *value);
 
 /* The i-th parameter's name, NULL past the end. Static. */
@@ -347,8 +353,8 @@ typedef struct attend_generate_result {
 	void *storage;
 } attend_generate_result;
 
-/* Callbacks run on the calling thread; `sequence` counts over all texts, num_return_sequences each. Neither is called with
- * beams. */
+/* Callbacks run on the calling thread; `sequence` counts over all texts, num_return_sequences each. Neither is called
+ * with beams. */
 typedef struct attend_generate_options {
 	attend_cut cut; /* a prompt longer than the model takes */
 	bool keep_special_tokens;
@@ -359,19 +365,20 @@ typedef struct attend_generate_options {
 	void *payload;
 } attend_generate_options;
 
-/* Continue texts (decoder-only) or turn them into others (encoder-decoder). generation NULL: as attend_generation_new. out
- * [count]; free each with attend_generate_result_free. ARG: parameters that do not go together, a checkpoint without a
- * language-model head; DATA: a prompt too long, or empty where the model has no start token. */
-ATTEND_API attend_status attend_generate(attend_generate_result *out, attend_pipeline *pipeline, const attend_text *texts,
-                                         size_t count, const attend_generation *generation,
+/* Continue texts (decoder-only) or turn them into others (encoder-decoder). generation NULL: as attend_generation_new.
+ * out [count]; free each with attend_generate_result_free. ARG: parameters that do not go together, a checkpoint
+ * without a language-model head; DATA: a prompt too long, or empty where the model has no start token. */
+ATTEND_API attend_status attend_generate(attend_generate_result *out, attend_pipeline *pipeline,
+                                         const attend_text *texts, size_t count, const attend_generation *generation,
                                          const attend_generate_options *options);
 /* The same from token ids: ids[i] has lengths[i]. Needs no tokenizer. */
 ATTEND_API attend_status attend_generate_ids(attend_generate_result *out, attend_pipeline *pipeline,
                                              const int32_t *const *ids, const size_t *lengths, size_t count,
-                                             const attend_generation *generation, const attend_generate_options *options);
+                                             const attend_generation *generation,
+                                             const attend_generate_options *options);
 ATTEND_API void attend_generate_result_free(attend_generate_result *result);
 
-/* ==== Whole tensors ===================================================================================================== */
+/* ==== Whole tensors =============================================================================================== */
 
 typedef struct attend_forward_options {
 	const char *
@@ -383,22 +390,22 @@ typedef struct attend_forward_options {
 	bool gradients;     /* grad.NAME of every parameter, in f32; needs labels; dropout is off */
 } attend_forward_options;
 
-/* For who tokenises elsewhere: read padded inputs (input_ids, attention_mask, token_type_ids, position_ids, decoder_input_ids,
- * labels ... as the reference's forward() names them) from a safetensors file and write the outputs under the reference's names
- * (logits, loss, last_hidden_state ...) to another. What stands at a padded position is zero. Without position_ids a token's
- * position is its column. `__metadata__.freeze`: comma-separated prefixes of parameters that get no gradient. DATA names the
- * input that is wrong; nothing is written then. */
+/* For who tokenises elsewhere: read padded inputs (input_ids, attention_mask, token_type_ids, position_ids,
+ * decoder_input_ids, labels ... as the reference's forward() names them) from a safetensors file and write the outputs
+ * under the reference's names (logits, loss, last_hidden_state ...) to another. What stands at a padded position is
+ * zero. Without position_ids a token's position is its column. `__metadata__.freeze`: comma-separated prefixes of
+ * parameters that get no gradient. DATA names the input that is wrong; nothing is written then. */
 ATTEND_API attend_status attend_forward_file(const char *path, const char *in, const char *out,
                                              const attend_forward_options *options);
 
-/* ==== Inspecting folders ================================================================================================ */
+/* ==== Inspecting folders ========================================================================================== */
 
-/* What a checkpoint folder holds: architecture, heads, tokenizer, sizes, a table of all tensors, and what keeps it from running
- * if anything does (an unknown model type, missing tensors): a page to read, or one JSON object. *out is malloc'ed; the caller
- * frees it. NOTFOUND: no folder, no config.json. FORMAT: config.json or the weights are broken. */
+/* What a checkpoint folder holds: architecture, heads, tokenizer, sizes, a table of all tensors, and what keeps it from
+ * running if anything does (an unknown model type, missing tensors): a page to read, or one JSON object. *out is
+ * malloc'ed; the caller frees it. NOTFOUND: no folder, no config.json. FORMAT: config.json or the weights are broken. */
 ATTEND_API attend_status attend_inspect(char **out, const char *path, bool json);
 
-/* ==== Measuring ========================================================================================================= */
+/* ==== Measuring =================================================================================================== */
 
 typedef enum attend_bench_task {
 	ATTEND_BENCH_ENCODE,  /* hidden states of all tokens */
@@ -441,11 +448,11 @@ typedef struct attend_bench_result {
 ATTEND_API attend_status attend_bench(attend_bench_result *out, const attend_bench_options *options);
 ATTEND_API void attend_bench_free(attend_bench_result *result);
 
-/* ==== Small services for programs ======================================================================================= */
+/* ==== Small services for programs ================================================================================= */
 
-/* Member `key` of one JSON object of `size` bytes: a string is decoded, any other value is given as its JSON text. *value is
- * malloc'ed with a NUL after *value_size bytes; the caller frees it. NOTFOUND (no message): the object has no such member,
- * or null. DATA: no JSON object; the message begins with `name` ("stdin:12"). */
+/* Member `key` of one JSON object of `size` bytes: a string is decoded, any other value is given as its JSON text.
+ * *value is malloc'ed with a NUL after *value_size bytes; the caller frees it. NOTFOUND (no message): the object has no
+ * such member, or null. DATA: no JSON object; the message begins with `name` ("stdin:12"). */
 ATTEND_API attend_status attend_json_member(char **value, size_t *value_size, const char *object, size_t size,
                                             const char *key, const char *name);
 

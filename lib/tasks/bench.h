@@ -1,5 +1,5 @@
-/* bench.h: what the parts of attend_bench share: bench.c (the clock and the figures), bench_io.c (inputs, dumps), bench_tasks.c
- * (the tasks), bench_work.c (what a task must compute and read). */
+/* bench.h: what the parts of attend_bench share: bench.c (the clock and the figures), bench_io.c (inputs, dumps),
+ * bench_tasks.c (the tasks), bench_work.c (what a task must compute and read). */
 #ifndef ATTEND_TASKS_BENCH_H
 #define ATTEND_TASKS_BENCH_H
 
@@ -56,8 +56,8 @@ attend_status attend_bench_training_new(attend_bench_training **out, const atten
 attend_status attend_bench_train_step(attend_bench_run *run, double *ms, bool dump);
 void attend_bench_training_free(attend_bench_training *training);
 
-/* Floating-point operations and bytes of one repetition, as bench/rows.py of the benchmark counts them: weights and cache once
- * per pass; and the tokens that it stands for. */
+/* Floating-point operations and bytes of one repetition, as bench/rows.py of the benchmark counts them: weights and
+ * cache once per pass; and the tokens that it stands for. */
 typedef struct attend_bench_work {
 	double flops, bytes, tokens;
 } attend_bench_work;

@@ -4,8 +4,8 @@
 
 #include "lib/tasks/pipeline.h"
 
-/* OK when no value is NaN or +inf (-inf is a score that forbids). Else FORMAT: the first tensor of the checkpoint that holds such a
- * value is named, or that the numbers overflowed. */
+/* OK when no value is NaN or +inf (-inf is a score that forbids). Else FORMAT: the first tensor of the checkpoint that
+ * holds such a value is named, or that the numbers overflowed. */
 attend_status attend_check_finite(const float *values, size_t count, const attend_model *model);
 
 #endif

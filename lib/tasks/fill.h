@@ -19,8 +19,8 @@ typedef struct attend_fill_job {
 	size_t target_count;
 } attend_fill_job;
 
-/* Probabilities of one row of logits and its best `k` among the job's targets: top [min(k, candidates)] token ids. `p` [vocab] gets
- * the probabilities; `scratch` [target_count] is used with targets. Returns how many. */
+/* Probabilities of one row of logits and its best `k` among the job's targets: top [min(k, candidates)] token ids. `p`
+ * [vocab] gets the probabilities; `scratch` [target_count] is used with targets. Returns how many. */
 size_t attend_fill_best(const attend_fill_job *job, const float *logits, size_t k, float *p, float *scratch,
                         size_t *top);
 

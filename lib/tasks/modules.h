@@ -1,5 +1,5 @@
-/* modules.h: what a sentence-transformers folder does with hidden states (huggingface.md section 5.7): modules.json lists a
- * Transformer, a Pooling, and any of Dense and Normalize. */
+/* modules.h: what a sentence-transformers folder does with hidden states (huggingface.md section 5.7): modules.json
+ * lists a Transformer, a Pooling, and any of Dense and Normalize. */
 #ifndef ATTEND_TASKS_MODULES_H
 #define ATTEND_TASKS_MODULES_H
 
@@ -39,8 +39,9 @@ typedef struct attend_modules {
 	char *error;
 } attend_modules;
 
-/* Read `dir`/modules.json. Without that file *out and *folder are NULL. *folder: where the Transformer lies if that is not `dir`
- * itself, malloc'ed. What is wrong with later modules is kept in status and error: the checkpoint itself still runs. */
+/* Read `dir`/modules.json. Without that file *out and *folder are NULL. *folder: where the Transformer lies if that is
+ * not `dir` itself, malloc'ed. What is wrong with later modules is kept in status and error: the checkpoint itself
+ * still runs. */
 attend_status attend_modules_read(attend_modules **out, char **folder, const char *dir);
 void attend_modules_free(attend_modules *modules);
 

@@ -52,8 +52,8 @@ typedef struct attend_encoded {
 	size_t count;
 } attend_encoded;
 
-/* Tokenise with special tokens; `fields` as in attend_encode_options. A text of more than `limit` tokens is cut as `cut` says
- * or fails with DATA; ids that the embedding lacks fail with FORMAT. Free with attend_encoded_free. */
+/* Tokenise with special tokens; `fields` as in attend_encode_options. A text of more than `limit` tokens is cut as
+ * `cut` says or fails with DATA; ids that the embedding lacks fail with FORMAT. Free with attend_encoded_free. */
 attend_status attend_pipeline_encode(attend_encoded *out, const attend_model *model, const attend_text *texts,
                                      size_t count, attend_cut cut, size_t limit, unsigned fields);
 void attend_encoded_free(attend_encoded *encoded);
@@ -72,14 +72,14 @@ typedef struct attend_sequence {
 /* How many of the first sequences run together: about 2048 tokens. At least 1 (0 when count is 0). */
 size_t attend_pipeline_group(const attend_sequence *sequences, size_t count);
 
-/* Run sequences as one ragged batch through stack 0 or 1 (1 of an encoder-decoder: both; the decoder reads the shifted ids,
- * as HF's classifiers do). pipeline->offsets then says where each sequence lies in *hidden [N, D], which is borrowed until the
- * next run (NULL: not wanted; heads read it from the session). */
+/* Run sequences as one ragged batch through stack 0 or 1 (1 of an encoder-decoder: both; the decoder reads the shifted
+ * ids, as HF's classifiers do). pipeline->offsets then says where each sequence lies in *hidden [N, D], which is
+ * borrowed until the next run (NULL: not wanted; heads read it from the session). */
 attend_status attend_pipeline_run(attend_pipeline *pipeline, const attend_sequence *sequences, size_t count, int stack,
                                   const float **hidden);
 
-/* Decoder-only models: read sequences into the cache; slots [count] are opened here, the caller frees them. The session must have
- * been planned with a cache: pipeline->planned.cache_slots and cache_length are set before the first run. */
+/* Decoder-only models: read sequences into the cache; slots [count] are opened here, the caller frees them. The session
+ * must have been planned with a cache: pipeline->planned.cache_slots and cache_length are set before the first run. */
 attend_status attend_pipeline_prefill(attend_pipeline *pipeline, const attend_sequence *sequences, size_t count,
                                       int *slots);
 
