@@ -95,11 +95,11 @@ static attend_status shift_language(int32_t *out, const attend_arch *arch, const
 	if (arch->pad_id < 0)
 		return attend_fail(ATTEND_ERR_DATA,
 		                   "decoder inputs cannot be made from labels: config.json has no pad_token_id");
-	size_t last = columns;
-	for (size_t t = 0; t < columns; t++)
-		if (ids[t] != -100 && ids[t] != arch->pad_id) last = t;
+	size_t labels =
+		0; /* the reference takes the last one's place from their number: right where all pads are at the end */
+	for (size_t t = 0; t < columns; t++) labels += ids[t] != -100 && ids[t] != arch->pad_id;
 	for (size_t t = 0; t < columns; t++) {
-		const int32_t id = t > 0 ? ids[t - 1] : last < columns ? ids[last] : arch->pad_id;
+		const int32_t id = t > 0 ? ids[t - 1] : labels > 0 ? ids[labels - 1] : arch->pad_id;
 		out[t] = id == -100 ? arch->pad_id : id;
 	}
 	return ATTEND_OK;

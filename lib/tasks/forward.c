@@ -341,11 +341,14 @@ static attend_status forward_files(attend_checkpoint *checkpoint, attend_head_ki
                                    const char *out, const attend_forward_options *options)
 {
 	attend_safetensors *file;
-	ATTEND_TRY(attend_safetensors_open(&file, in));
+	attend_status status = attend_safetensors_open(&file, in);
+	if (status != ATTEND_OK)
+		return status == ATTEND_ERR_FORMAT ? ATTEND_ERR_DATA : status; /* the user's file, not the model */
 	attend_outputs outputs = {0};
-	attend_status status = attend_forward_run(&outputs, checkpoint, kind, find_in_file, file, options,
-	                                          attend_safetensors_metadata(file, "freeze"));
+	status = attend_forward_run(&outputs, checkpoint, kind, find_in_file, file, options,
+	                            attend_safetensors_metadata(file, "freeze"));
 	attend_safetensors_free(file);
+	if (status == ATTEND_ERR_DATA) (void)attend_fail_in(status, in);
 	if (status == ATTEND_OK) status = write_outputs(&outputs, out);
 	attend_outputs_free(&outputs);
 	return status;
