@@ -1,6 +1,8 @@
 /* blas.h: OpenBLAS, loaded when it is first needed. It is not linked: its and libgomp's start-up would be paid by every
  * run of the command, and it reads OPENBLAS_CORETYPE while it is being loaded, so this is the one way to make an older
- * OpenBLAS run its best core on a CPU that it does not know. */
+ * OpenBLAS run its best core on a CPU that it does not know. Loading changes two variables of the environment for a moment,
+ * which must not meet a getenv in another thread: a host that runs many threads and trains on the portable level calls
+ * attend_build_info() first. */
 #ifndef ATTEND_CORE_BLAS_H
 #define ATTEND_CORE_BLAS_H
 

@@ -47,7 +47,7 @@ static void fill_info(void)
 	         "cache: L1d %zu KiB, L2 %zu KiB\n"
 	         "cpus: %d (affinity and cgroup quota)\n"
 	         "threads: %d\n"
-	         "blas: %s\n",
+	         "blas: %s (large products of backward passes, on CPUs without a vector kernel here)\n",
 	         ATTEND_VERSION, COMPILER, attend_isa(), levels, attend_cpu_l1() >> 10, attend_cpu_l2() >> 10,
 	         attend_available_cpus(), attend_threads(), attend_blas_info());
 }
