@@ -99,7 +99,7 @@ static attend_status bind_head(attend_binder *b, size_t index)
 	const attend_stack_arch *s = place.stack == 1 ? &arch->decoder : &arch->encoder;
 	size_t width = s->hidden;
 	if (line == NULL) return ATTEND_OK;
-	if (line->dense_width != ATTEND_KEY_NONE) {
+	if (h->dense != 0) {
 		const attend_want w = {ATTEND_ROLE_HEAD_DENSE_W, line->dense, ".weight", h->dense, width, false, false};
 		const attend_want bias = {ATTEND_ROLE_HEAD_DENSE_B, line->dense, ".bias", h->dense, 0, false, false};
 		ATTEND_TRY(linear(b, &out->dense, &place, &w, flag(&place, line->dense_bias_when) ? &bias : NULL));

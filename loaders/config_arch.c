@@ -98,10 +98,10 @@ static void fill_head(attend_head_arch *out, const attend_family_head *h, const 
                       const attend_key_values *v, size_t labels)
 {
 	*out = (attend_head_arch){.kind = h->kind, .pooling = h->pooling, .after_pooler = h->after_pooler, .norm = h->norm};
-	if (h->pooling_by_config && flag_of(v, ATTEND_KEY_POOL_MEAN)) out->pooling = ATTEND_POOL_MEAN;
-	out->dense = h->dense_width == ATTEND_KEY_NONE        ? 0
-	             : h->dense_width == ATTEND_KEY_EMBEDDING ? s->embedding
-	                                                      : s->hidden;
+	if (h->pooling_by_config) out->pooling = (attend_pooling)v->number[ATTEND_KEY_HEAD_POOLING];
+	const bool dense =
+		h->dense_width != ATTEND_KEY_NONE && (h->dense_when == ATTEND_KEY_NONE || flag_of(v, h->dense_when));
+	out->dense = !dense ? 0 : h->dense_width == ATTEND_KEY_EMBEDDING ? s->embedding : s->hidden;
 	out->activation =
 		h->activation_key == ATTEND_KEY_NONE ? h->activation : (attend_activation)v->number[h->activation_key];
 	out->norm_eps = h->norm_eps != 0 ? h->norm_eps : s->norm_eps;

@@ -89,7 +89,12 @@ static const word activations_gpt1[] = {{"relu", ATTEND_ACT_RELU},
                                         {"gelu", ATTEND_ACT_GELU_NEW},
                                         {NULL, 0}};
 static const word directions[] = {{"bi", 0}, {"uni", 1}, {NULL, 0}};
-static const word poolings[] = {{"cls", 0}, {"mean", 1}, {NULL, 0}};
+static const word poolings[] = {{"cls", ATTEND_POOL_FIRST},
+                                {"first", ATTEND_POOL_FIRST},
+                                {"last", ATTEND_POOL_LAST},
+                                {"cls_index", ATTEND_POOL_LAST}, /* without cls_index: the last token */
+                                {"mean", ATTEND_POOL_MEAN},
+                                {NULL, 0}};
 
 static attend_status read_word(int *out, const word *words, const attend_json *value, const char *what)
 {
@@ -200,8 +205,7 @@ static attend_status read_value(attend_key_values *out, attend_key key, const at
 		return ATTEND_OK;
 	case ATTEND_KEY_HEAD_POOLING:
 		ATTEND_TRY(read_word(&choice, poolings, value, "pooling"));
-		out->number[ATTEND_KEY_POOL_MEAN] = choice;
-		out->given[ATTEND_KEY_POOL_MEAN] = true;
+		*number = choice;
 		return ATTEND_OK;
 	case ATTEND_KEY_NORM_EPS: return read_real(number, value, 0, 1);
 	case ATTEND_KEY_INIT_RANGE: return read_real(number, value, 0, 1000);
@@ -279,6 +283,7 @@ attend_status attend_config_values(attend_key_values *out, const attend_family *
 	}
 	for (int k = ATTEND_KEY_NONE + 1; k < ATTEND_KEY_COUNT; k++)
 		if (!out->given[k]) out->number[k] = resolve(out, model, (attend_key)k);
+	if (model->unties_stacks && out->number[ATTEND_KEY_TIE] == 0) out->number[ATTEND_KEY_SHARE_EMBEDDING] = 0;
 	/* the activation's own spellings stand for the plain key */
 	if (!out->given[ATTEND_KEY_ACTIVATION]) {
 		const attend_key own[] = {ATTEND_KEY_ACTIVATION_GPT1, ATTEND_KEY_ACTIVATION_T5};

@@ -29,6 +29,7 @@ const attend_family attend_family_bart = {
 	.model_type = "bart",
 	.base_prefix = "model.",
 	.shape = ATTEND_SHAPE_ENCODER_DECODER,
+	.unties_stacks = true,
 	.stack = {.positions = ATTEND_POSITION_LEARNED,
               .position_offset = 2,
               .embedding_norm = true,

@@ -26,6 +26,7 @@ const attend_family attend_family_marian = {
 	.model_type = "marian",
 	.base_prefix = "model.",
 	.shape = ATTEND_SHAPE_ENCODER_DECODER,
+	.unties_stacks = true,
 	.stack = {.positions = ATTEND_POSITION_SINUSOID,
               .pad_row_frozen = true,
               .norm = ATTEND_NORM_LAYER,

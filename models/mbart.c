@@ -25,6 +25,7 @@ const attend_family attend_family_mbart = {
 	.model_type = "mbart",
 	.base_prefix = "model.",
 	.shape = ATTEND_SHAPE_ENCODER_DECODER,
+	.unties_stacks = true,
 	.shift = ATTEND_SHIFT_LANGUAGE,
 	.stack = {.positions = ATTEND_POSITION_LEARNED,
               .position_offset = 2,

@@ -55,11 +55,11 @@ typedef enum attend_key {
 	ATTEND_KEY_ACTIVATION_T5,   /* feed_forward_proj; sets ACTIVATION and GATED */
 	ATTEND_KEY_HEAD_ACTIVATION,
 	ATTEND_KEY_ATTENTION_DIRECTION, /* "bi" or "uni"; sets CAUSAL */
-	ATTEND_KEY_HEAD_POOLING,        /* "cls" or "mean"; sets POOL_MEAN */
+	ATTEND_KEY_HEAD_POOLING,        /* "cls", "mean" (ModernBERT), "first", "last" (summary_type): an attend_pooling */
 	/* flags */
 	ATTEND_KEY_GATED,
 	ATTEND_KEY_CAUSAL,
-	ATTEND_KEY_POOL_MEAN,
+	ATTEND_KEY_HEAD_DENSE, /* summary_use_proj */
 	ATTEND_KEY_IS_DECODER,
 	ATTEND_KEY_CROSS_ATTENTION,
 	ATTEND_KEY_ENCODER_DECODER,
@@ -130,7 +130,7 @@ typedef enum attend_head_outputs {
 typedef struct attend_family_head {
 	attend_head_kind kind;
 	attend_pooling pooling;
-	bool pooling_by_config; /* ATTEND_KEY_POOL_MEAN turns FIRST into MEAN */
+	bool pooling_by_config; /* ATTEND_KEY_HEAD_POOLING instead */
 	bool on_encoder;        /* reads the encoder although there is a decoder */
 	bool after_pooler;
 	attend_key dense_width; /* ATTEND_KEY_HIDDEN or _EMBEDDING; NONE: no dense layer */
@@ -149,6 +149,7 @@ typedef struct attend_family_head {
 	bool out_bias_constant;        /* a buffer of the reference: never learns */
 	bool sentence_order;           /* NSP: about order, not continuation (ALBERT) */
 	bool out_bias_optional;        /* absent means zeros (output biases of language models) */
+	attend_key dense_when;         /* the dense layer only if this flag is true; NONE: always */
 	attend_key dense_bias_when, norm_bias_when, out_bias_when; /* only if this flag is true; NONE: always */
 } attend_family_head;
 
@@ -184,6 +185,7 @@ typedef struct attend_family {
 	attend_family_shape shape;
 	attend_layer_rule layers;
 	attend_shift_rule shift;
+	bool unties_stacks;   /* tie_word_embeddings false also parts the encoder's and the decoder's embedding (BART) */
 	bool projects_always; /* ALBERT: the projection from E to D is there even where E is D */
 	bool sees_ahead;      /* XLNet: a decoder is causal only where ATTEND_KEY_CAUSAL says so */
 	bool pad_is_one;      /* MPNet: positions count from 1 whatever pad_token_id says */

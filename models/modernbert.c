@@ -21,7 +21,7 @@ static const attend_family_key keys[] = {
 	KEY(INIT_RANGE, "initializer_range", 0.02),
 	KEY(ACTIVATION, "hidden_activation", ATTEND_ACT_GELU),
 	KEY(HEAD_ACTIVATION, "classifier_activation", ATTEND_ACT_GELU),
-	KEY(HEAD_POOLING, "classifier_pooling", 0),
+	KEY(HEAD_POOLING, "classifier_pooling", ATTEND_POOL_FIRST),
 	CONSTANT(GATED, 1),
 	KEY(NORM_BIAS, "norm_bias", 0),
 	KEY(ATTENTION_BIAS, "attention_bias", 0),

@@ -5,7 +5,7 @@
 const attend_family_name attend_names_bart[] = {
 	WEIGHT(WORD_EMBEDDING, "shared|{s}.embed_tokens|encoder.embed_tokens|decoder.embed_tokens",
            .when = ATTEND_KEY_SHARE_EMBEDDING),
-	WEIGHT(WORD_EMBEDDING, "{s}.embed_tokens"),
+	WEIGHT(WORD_EMBEDDING, "{s}.embed_tokens|shared"),
 	WEIGHT(POSITION_EMBEDDING, "{s}.embed_positions"),
 	PAIR(EMBEDDING_NORM_W, "{s}.layernorm_embedding"),
 	PAIR(Q_W, "{s}.layers.{b}.self_attn.q_proj"),

@@ -22,6 +22,7 @@ const attend_family attend_family_pegasus = {
 	.model_type = "pegasus",
 	.base_prefix = "model.",
 	.shape = ATTEND_SHAPE_ENCODER_DECODER,
+	.unties_stacks = true,
 	.stack = {.positions = ATTEND_POSITION_SINUSOID,
               .pad_row_frozen = true,
               .norm = ATTEND_NORM_LAYER,
