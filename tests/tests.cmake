@@ -109,11 +109,16 @@ if(TARGET attend_cli AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE AND NOT CMA
 endif()
 
 # ---- Valgrind: the unit tests and the fault sweeps again, in its emulation -------------------------------------------------
+# "ctest-valgrind: no" in a source leaves it out: sweeps that would take ten minutes there and run under AddressSanitizer too.
 find_program(VALGRIND valgrind)
 if(VALGRIND AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE AND NOT CMAKE_CROSSCOMPILING)
 	foreach(source ${TESTS})
 		if(source MATCHES "/tests/(unit|fault)/")
 			get_filename_component(name ${source} NAME_WE)
+			file(STRINGS "${source}" skipped REGEX "ctest-valgrind: no" LIMIT_COUNT 1)
+			if(skipped)
+				continue()
+			endif()
 			add_test(NAME valgrind_${name} WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}"
 				COMMAND ${VALGRIND} -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
 				--errors-for-leak-kinds=definite $<TARGET_FILE:${name}>)

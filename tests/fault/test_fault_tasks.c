@@ -1,5 +1,5 @@
 /* test_fault_tasks.c: a model is loaded and asked while memory, mappings and reads fail one after the other: a status and a
- * line come back, nothing leaks, and the next run is whole. */
+ * line come back, nothing leaks, and the next run is whole. ctest-valgrind: no */
 #include "tests/support/check.h"
 #include "tests/support/fault.h"
 

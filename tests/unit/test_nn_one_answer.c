@@ -1,6 +1,6 @@
 /* test_nn_one_answer.c: a sequence's numbers are the same bits alone, in any batch, at any number of threads, whole, in chunks,
  * token by token, in a forked or reordered slot (DESIGN.md section 3); for every shape, at every level of this machine. The
- * program runs itself once per level, because the level is chosen once. ctest-timeout: 300 */
+ * program runs itself once per level, because the level is chosen once. ctest-timeout: 300 ctest-valgrind: no */
 #include <sys/wait.h>
 #include <unistd.h>
 
