@@ -125,8 +125,7 @@ const attend_command attend_command_qa = {
 	.details = "Give --question and --context, or lines on standard input: question, tab,\n"
 			   "context; JSON lines have \"question\" and \"context\". Long contexts run in\n"
 			   "overlapping windows.",
-	.example =
-		"attend qa -m my-qa-model --question \"Where is Ada?\" --context \"Ada lives in London.\"",
+	.example = "attend qa -m my-qa-model --question \"Where is Ada?\" --context \"Ada lives in London.\"",
 	.groups = groups,
 	.options = options,
 	.run = run,
