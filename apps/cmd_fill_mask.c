@@ -1,16 +1,17 @@
 /* cmd_fill_mask.c: `attend fill-mask`. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
 #include "apps/stream.h"
+#include "apps/word_list.h"
 
 static const attend_option options[] = {
 	{"prompt", 'p', ATTEND_OPTION_TEXT, "TEXT", "a text, as another way to give one", 0, 0, false, NULL},
 	{"top-k", 'k', ATTEND_OPTION_INT, "N", "candidates for each mask [5]", 1, 1e6, false, NULL},
-	{"targets", 0, ATTEND_OPTION_TEXT, "WORD,WORD", "only these tokens compete; may be repeated", 0, 0, true, NULL},
+	{"targets", 0, ATTEND_OPTION_TEXT, "WORD,WORD", "only these tokens compete; also [\"WORD\", ...], may be repeated",
+     0, 0, true, NULL},
 	{"joint", 0, ATTEND_OPTION_FLAG, NULL, "fill several masks together, by a beam search over them", 0, 0, false,
      NULL},
 	{"num-beams", 0, ATTEND_OPTION_INT, "N", "beams of --joint [4 x top-k, at least 20]", 1, 1e6, false, NULL},
@@ -24,7 +25,7 @@ typedef struct fill_run {
 	const attend_args *args;
 	attend_pipeline *pipeline;
 	attend_fill_mask_options options;
-	char **targets; /* owned words behind options.targets */
+	attend_word_list targets;
 	size_t printed; /* texts */
 } fill_run;
 
@@ -126,32 +127,6 @@ static attend_status run_records(void *payload, const attend_record *records, co
 	return status;
 }
 
-/* "a,b" and repeated options become one list of words. */
-static int split_targets(fill_run *run)
-{
-	size_t count = 0;
-	const char *text;
-	for (size_t i = 0; (text = attend_args_nth(run->args, "targets", i)) != NULL; i++)
-		for (count++; *text != 0; text++) count += *text == ',';
-	if (count == 0) return -1;
-	run->targets = calloc(count, sizeof *run->targets);
-	if (run->targets == NULL) return attend_complain(ATTEND_EXIT_RESOURCE, "no memory for the targets");
-	for (size_t i = 0; (text = attend_args_nth(run->args, "targets", i)) != NULL; i++)
-		for (;; text++) {
-			const size_t size = strcspn(text, ",");
-			if (size != 0) {
-				char *word = strndup(text, size);
-				if (word == NULL) return attend_complain(ATTEND_EXIT_RESOURCE, "no memory for the targets");
-				run->targets[run->options.target_count++] = word;
-			}
-			text += size;
-			if (*text == 0) break;
-		}
-	run->options.targets = (const char *const *)run->targets;
-	if (run->options.target_count == 0) return attend_usage(attend_args_command(run->args), "--targets: no word given");
-	return -1;
-}
-
 static int run(const attend_args *args)
 {
 	attend_opened opened = {0};
@@ -160,7 +135,9 @@ static int run(const attend_args *args)
 	                                         .joint = attend_args_flag(args, "joint"),
 	                                         .beams = (size_t)attend_args_int(args, "num-beams", 0),
 	                                         .cut = attend_cut_of(args)};
-	int code = split_targets(&job);
+	int code = attend_word_list_read(&job.targets, args, "targets");
+	job.options.targets = (const char *const *)job.targets.items;
+	job.options.target_count = job.targets.count;
 	if (code < 0) code = attend_open_model(&opened, args, "bert-mini");
 	if (code < 0) {
 		job.pipeline = opened.pipeline;
@@ -170,8 +147,7 @@ static int run(const attend_args *args)
 		                                   .payload = &job};
 		code = attend_records_run(args, &records);
 	}
-	for (size_t i = 0; i < job.options.target_count; i++) free(job.targets[i]);
-	free(job.targets);
+	attend_word_list_free(&job.targets);
 	attend_opened_free(&opened);
 	return code;
 }

@@ -1,16 +1,17 @@
 /* cmd_ner.c: `attend ner`. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "apps/console.h"
 #include "apps/open_model.h"
 #include "apps/output.h"
 #include "apps/stream.h"
+#include "apps/word_list.h"
 
 static const attend_option options[] = {
 	{"aggregation-strategy", 0, ATTEND_OPTION_WORD, "none|simple|first|average|max",
      "how tokens become entities [none]", 0, 0, false, "aggregation"},
-	{"ignore-labels", 0, ATTEND_OPTION_TEXT, "LABEL,LABEL", "labels to leave out [O]", 0, 0, false, NULL},
+	{"ignore-labels", 0, ATTEND_OPTION_TEXT, "LABEL,LABEL", "labels to leave out; may be repeated [O]", 0, 0, true,
+     NULL},
 	{"stride", 0, ATTEND_OPTION_INT, "N", "run long texts in windows that overlap by N tokens", 1, 1e6, false, NULL},
 	ATTEND_OPTION_TRUNCATE,
 	{0},
@@ -18,14 +19,11 @@ static const attend_option options[] = {
 
 static const attend_option *const groups[] = {attend_options_model, attend_options_input, attend_options_format, NULL};
 
-enum { MAX_IGNORED = 64 };
-
 typedef struct ner_run {
 	const attend_args *args;
 	attend_pipeline *pipeline;
 	attend_ner_options options;
-	char *ignored_text; /* the words of --ignore-labels, cut by NULs */
-	const char *ignored[MAX_IGNORED];
+	attend_word_list ignored;
 	size_t printed;
 } ner_run;
 
@@ -89,22 +87,6 @@ static attend_status run_records(void *payload, const attend_record *records, co
 	return status;
 }
 
-static int split_ignored(ner_run *run)
-{
-	const char *given = attend_args_text(run->args, "ignore-labels", NULL);
-	if (given == NULL) return -1;
-	run->ignored_text = strdup(given);
-	if (run->ignored_text == NULL) return attend_complain(ATTEND_EXIT_RESOURCE, "no memory for the labels");
-	char *rest = NULL;
-	for (char *word = strtok_r(run->ignored_text, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
-		if (run->options.ignore_count == MAX_IGNORED)
-			return attend_usage(attend_args_command(run->args), "--ignore-labels: more than %d labels", MAX_IGNORED);
-		run->ignored[run->options.ignore_count++] = word;
-	}
-	run->options.ignore = run->ignored;
-	return -1;
-}
-
 static int run(const attend_args *args)
 {
 	attend_opened opened = {0};
@@ -113,14 +95,16 @@ static int run(const attend_args *args)
 		(attend_ner_options){.aggregation = (attend_aggregation)attend_args_word(args, "aggregation-strategy", 0),
 	                         .stride = (size_t)attend_args_int(args, "stride", 0),
 	                         .cut = attend_cut_of(args)};
-	int code = split_ignored(&job);
+	int code = attend_word_list_read(&job.ignored, args, "ignore-labels");
+	job.options.ignore = (const char *const *)job.ignored.items;
+	job.options.ignore_count = job.ignored.count;
 	if (code < 0) code = attend_open_model(&opened, args, NULL);
 	if (code < 0) {
 		job.pipeline = opened.pipeline;
 		const attend_record_job records = {.names = {"text"}, .run = run_records, .payload = &job};
 		code = attend_records_run(args, &records);
 	}
-	free(job.ignored_text);
+	attend_word_list_free(&job.ignored);
 	attend_opened_free(&opened);
 	return code;
 }
