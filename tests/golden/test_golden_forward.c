@@ -48,7 +48,7 @@ static void free_names(names *list)
 static bool same_tensor(char *why, size_t size, const char *name, const attend_tensor *expected,
                         const attend_tensor *found, double abs, double rel)
 {
-	size_t n, m;
+	size_t n = 0, m = 0;
 	const bool scalar = expected->rank == 0; /* a loss may also be [1] */
 	assert_true(attend_tensor_numel(&n, expected) && attend_tensor_numel(&m, found));
 	if (n != m || (!scalar && (expected->rank != found->rank ||
