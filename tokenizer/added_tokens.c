@@ -15,6 +15,7 @@ typedef struct matcher {
 	int32_t *ids; /* by pattern */
 	size_t count;
 	bool starts[256];
+	int only_start; /* the one byte that all patterns start with; -1: several */
 } matcher;
 
 /* A token and how its id is spelled. */
@@ -206,6 +207,9 @@ static attend_status build(attend_added_tokens *a, const attend_normalizer *norm
 	/* Of equal spellings the first one counts; the trie keeps the largest value. */
 	for (size_t i = 0; i < s->count; i++) s->keys[i].value = (int32_t)(s->count - 1 - i);
 	m->count = s->count;
+	m->only_start = -1;
+	for (int byte = 0, kinds = 0; byte < 256; byte++)
+		if (m->starts[byte]) m->only_start = kinds++ ? -1 : byte;
 	return s->count ? attend_trie_build(&m->trie, s->keys, s->count) : ATTEND_OK;
 }
 
@@ -323,6 +327,17 @@ static size_t longest(const matcher *m, const char *text, size_t size, size_t at
 	return found;
 }
 
+/* The next place from `at` on where a pattern may start; size: none. */
+static size_t next_start(const matcher *m, const char *text, size_t size, size_t at)
+{
+	if (m->only_start >= 0) {
+		const char *const hit = memchr(text + at, m->only_start, size - at);
+		return hit ? (size_t)(hit - text) : size;
+	}
+	while (at < size && !m->starts[(unsigned char)text[at]]) at++;
+	return at;
+}
+
 /* Start of the character that ends at `at`. */
 static size_t step_back(const char *text, size_t at)
 {
@@ -365,10 +380,8 @@ attend_status attend_added_tokens_cut(const attend_added_tokens *a, const char *
 	size_t blank_end = 0; /* where the last token's blanks ended */
 	for (size_t at = 0; m->count > 0 && at < size;) {
 		int32_t id = -1;
-		if (!m->starts[(unsigned char)text[at]]) {
-			at++;
-			continue;
-		}
+		at = next_start(m, text, size, at);
+		if (at == size) break;
 		const size_t length = longest(m, text, size, at, &id);
 		if (length == 0) {
 			at++;

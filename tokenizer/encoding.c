@@ -74,10 +74,20 @@ static attend_status count_characters(attend_sequence *s)
 {
 	if (s->tokens.count > s->char_capacity)
 		ATTEND_TRY(attend_grow(&s->chars, &s->char_capacity, s->tokens.count, sizeof *s->chars, "offsets"));
+	if (attend_utf8_count(s->text, s->size) == s->size) {
+		if (s->tokens.count) memcpy(s->chars, s->tokens.spans, s->tokens.count * sizeof *s->chars);
+		return ATTEND_OK;
+	}
+	/* Mostly a token starts where the one before ended, or behind it: then the cursors take turns and the text is walked
+	 * once. Tokens that overlap let each cursor go its own way. */
 	cursor start = {s->text, s->size, 0, 0}, end = start;
-	for (size_t i = 0; i < s->tokens.count; i++)
-		s->chars[i] = (attend_span){characters_before(&start, s->tokens.spans[i].start),
-		                            characters_before(&end, s->tokens.spans[i].end)};
+	for (size_t i = 0; i < s->tokens.count; i++) {
+		const attend_span span = s->tokens.spans[i];
+		if (span.start >= end.byte && end.byte > start.byte) start = end;
+		s->chars[i].start = characters_before(&start, span.start);
+		if (span.end >= start.byte && start.byte > end.byte) end = start;
+		s->chars[i].end = characters_before(&end, span.end);
+	}
 	return ATTEND_OK;
 }
 
@@ -181,35 +191,33 @@ static bool marks_special(const job *j, int32_t id)
 	return attend_tokenizer_is_special(t, id);
 }
 
-/* `overflow`: the window is not its text's first one. The reference's templates set the types of first windows only. */
-static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w,
-                      bool overflow, char **pool)
+/* Offsets, words and sequence of a window, which goes to `at`. */
+static void fill_places(const job *j, attend_encoding *e, size_t at, int side, attend_window w)
 {
-	const int side = piece->kind == ATTEND_PIECE_B;
 	const attend_sequence *const s = &j->scratch->sequences[side];
 	const attend_postprocessor *const post = j->tokenizer->postprocessor;
-	const bool retyped = !overflow || (post->retypes_overflow && !j->options->no_special_tokens);
-	size_t surface = first_surface(s, w.start);
+	const size_t count = w.end - w.start;
+	if (count == 0) return;
+	memcpy(e->offsets + at, s->chars + w.start, count * sizeof *e->offsets);
+	memcpy(e->byte_offsets + at, s->tokens.spans + w.start, count * sizeof *e->byte_offsets);
+	memcpy(e->word_ids + at, s->words + w.start, count * sizeof *e->word_ids);
+	for (size_t i = 0; i < count; i++) e->sequence_ids[at + i] = side;
+	if (!post->trim_offsets) return;
+	size_t surface = first_surface(s, w.start), size;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t leading = 0, trailing = 0;
+		const char *const token = spelling(j, s, w.start + i, &surface, &size);
+		attend_postprocessor_trim(post, token, size, i == 0 || e->offsets[at + i].start == 0, &leading, &trailing);
+		trim(s->text, &e->offsets[at + i], &e->byte_offsets[at + i], leading, trailing);
+	}
+}
+
+static void fill_spellings(const job *j, attend_encoding *e, size_t at, const attend_sequence *s, attend_window w,
+                           char **pool)
+{
+	size_t surface = first_surface(s, w.start), size;
 	for (size_t i = w.start; i < w.end; i++, at++) {
-		e->ids[at] = s->tokens.ids[i];
-		e->type_ids[at] = retyped ? piece->type_id : side;
-		e->special_tokens_mask[at] = marks_special(j, s->tokens.ids[i]);
-		const char *token = NULL;
-		size_t size = 0;
-		if (e->tokens || (e->offsets && post->trim_offsets)) token = spelling(j, s, i, &surface, &size);
-		if (e->offsets) {
-			e->offsets[at] = s->chars[i];
-			e->byte_offsets[at] = s->tokens.spans[i];
-			e->word_ids[at] = s->words[i];
-			e->sequence_ids[at] = side;
-			if (post->trim_offsets) {
-				uint32_t leading = 0, trailing = 0;
-				attend_postprocessor_trim(post, token, size, i == w.start || s->chars[i].start == 0, &leading,
-				                          &trailing);
-				trim(s->text, &e->offsets[at], &e->byte_offsets[at], leading, trailing);
-			}
-		}
-		if (!e->tokens) continue;
+		const char *token = spelling(j, s, i, &surface, &size);
 		if (surface < s->surface_count && s->surfaces[surface].token == i) {
 			memcpy(*pool, token, size + 1);
 			token = *pool;
@@ -218,6 +226,24 @@ static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_
 		e->tokens[at] = token;
 		e->token_sizes[at] = (uint32_t)size;
 	}
+}
+
+/* `overflow`: the window is not its text's first one. The reference's templates set the types of first windows only. */
+static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_template_piece *piece, attend_window w,
+                      bool overflow, char **pool)
+{
+	const int side = piece->kind == ATTEND_PIECE_B;
+	const attend_sequence *const s = &j->scratch->sequences[side];
+	const bool retyped = !overflow || (j->tokenizer->postprocessor->retypes_overflow && !j->options->no_special_tokens);
+	const int32_t type_id = retyped ? piece->type_id : side;
+	const size_t count = w.end - w.start;
+	if (count) memcpy(e->ids + at, s->tokens.ids + w.start, count * sizeof *e->ids);
+	for (size_t i = at; i < at + count; i++) {
+		e->type_ids[i] = type_id;
+		e->special_tokens_mask[i] = marks_special(j, e->ids[i]);
+	}
+	if (e->offsets) fill_places(j, e, at, side, w);
+	if (e->tokens) fill_spellings(j, e, at, s, w, pool);
 }
 
 static void fill_special(attend_encoding *e, size_t at, const attend_template_piece *piece)

@@ -200,8 +200,7 @@ static attend_status normalize(attend_normalized *n, bool compatibility, compose
 	return ATTEND_OK;
 }
 
-/* Can this text change at all? */
-static bool needs_work(const attend_normalized *n, attend_normal_form form)
+bool attend_has_form(const char *text, size_t size, attend_normal_form form)
 {
 	static const uint8_t wanted[] = {
 		[ATTEND_NFC] = ATTEND_SHAPE_NFD | ATTEND_SHAPE_CCC | ATTEND_SHAPE_SECOND,
@@ -209,21 +208,21 @@ static bool needs_work(const attend_normalized *n, attend_normal_form form)
 		[ATTEND_NFKC] = ATTEND_SHAPE_NFKD | ATTEND_SHAPE_CCC | ATTEND_SHAPE_SECOND,
 		[ATTEND_NFKD] = ATTEND_SHAPE_NFKD | ATTEND_SHAPE_CCC,
 	};
-	for (size_t i = 0; i < n->size;) {
-		if ((unsigned char)n->text[i] < 0x80) {
+	for (size_t i = 0; i < size;) {
+		if ((unsigned char)text[i] < 0x80) {
 			i++;
 			continue;
 		}
-		size_t size;
-		if (attend_shape_of(attend_utf8_decode(n->text + i, &size)) & wanted[form]) return true;
-		i += size;
+		size_t length;
+		if (attend_shape_of(attend_utf8_decode(text + i, &length)) & wanted[form]) return false;
+		i += length;
 	}
-	return false;
+	return true;
 }
 
 attend_status attend_normalize_form(attend_normalized *n, attend_normal_form form)
 {
-	if (!needs_work(n, form)) return ATTEND_OK;
+	if (attend_has_form(n->text, n->size, form)) return ATTEND_OK;
 	composer k = {.n = n};
 	parts run = {0}, spare = {0};
 	const bool composed = form == ATTEND_NFC || form == ATTEND_NFKC;

@@ -57,6 +57,16 @@ const attend_charsmap *attend_normalizer_charsmap(const attend_normalizer *norma
 	return normalizer && normalizer->kind == PRECOMPILED ? normalizer->charsmap : NULL;
 }
 
+bool attend_normalizer_is_form(const attend_normalizer *normalizer)
+{
+	return normalizer && normalizer->kind == FORM;
+}
+
+bool attend_normalizer_keeps(const attend_normalizer *normalizer, const char *text, size_t size)
+{
+	return !normalizer || (normalizer->kind == FORM && attend_has_form(text, size, normalizer->form));
+}
+
 /* ---- from JSON ---- */
 
 static attend_status copy_content(attend_normalizer *n, const attend_json *json, const char *key)

@@ -6,6 +6,11 @@
 
 attend_status attend_normalizer_run(const attend_normalizer *normalizer, attend_normalized *n);
 
+/* Is it a single normal form (NFC ...), so that most texts stay as they are? */
+bool attend_normalizer_is_form(const attend_normalizer *normalizer);
+/* Is it certain that this text stays as it is? Only for NULL and normal forms. */
+bool attend_normalizer_keeps(const attend_normalizer *normalizer, const char *text, size_t size);
+
 /* ---- bert_normalizer.c ---- */
 
 typedef struct attend_bert_rules {

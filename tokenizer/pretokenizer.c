@@ -253,6 +253,37 @@ bool attend_pretokenizer_needs_origin(const attend_pretokenizer *p, bool changed
 	return p->kind == METASPACE && p->scheme == FIRST && changed;
 }
 
+/* ---- which of the usual ones it is ---- */
+
+attend_scanner attend_pretokenizer_scanner(const attend_pretokenizer *p, bool *prefix_space)
+{
+	*prefix_space = false;
+	if (!p) return ATTEND_SCAN_NONE;
+	if (p->kind == BYTE_LEVEL && p->use_regex) {
+		*prefix_space = p->add_prefix_space;
+		return ATTEND_SCAN_GPT2;
+	}
+	if (p->kind != SEQUENCE || p->part_count != 2) return ATTEND_SCAN_NONE;
+	const attend_pretokenizer *const first = p->parts[0], *const second = p->parts[1];
+	const bool bare = second->kind == BYTE_LEVEL && !second->use_regex && !second->add_prefix_space;
+	return bare && first->kind == SPLIT ? first->scanner : ATTEND_SCAN_NONE;
+}
+
+bool attend_pretokenizer_is_bert(const attend_pretokenizer *p)
+{
+	return p && p->kind == BERT;
+}
+
+bool attend_pretokenizer_marks_words(const attend_pretokenizer *p, char mark[5])
+{
+	if (!p || p->kind != SEQUENCE || p->part_count != 2 || p->parts[0]->kind != WHITESPACE_SPLIT) return false;
+	const attend_pretokenizer *const metaspace = p->parts[1];
+	if (metaspace->kind != METASPACE || metaspace->scheme != ALWAYS || (signed char)metaspace->replacement[0] >= 0)
+		return false;
+	memcpy(mark, metaspace->replacement, 5);
+	return true;
+}
+
 /* ---- running ---- */
 
 void attend_words_free(attend_words *words)

@@ -3,6 +3,7 @@
 #define ATTEND_TOKENIZER_PRETOKENIZER_H
 
 #include "tokenizer/normalized.h"
+#include "tokenizer/scanner.h"
 
 /* A text and its words: spans of n.text in order, none of them empty. Zero-initialise; attend_words_free. */
 typedef struct attend_words {
@@ -22,5 +23,13 @@ bool attend_pretokenizer_ends_in_bytes(const attend_pretokenizer *pretokenizer);
 /* Does the outcome depend on where a word began in the original (Metaspace's prepend_scheme "first"), after changes that make
  * that unknown unless places are tracked? `changed`: the normaliser may have made some. */
 bool attend_pretokenizer_needs_origin(const attend_pretokenizer *pretokenizer, bool changed);
+
+/* ---- which of the usual ones it is, for lanes.c ---- */
+
+/* ByteLevel with its expression, or [Split by a scanner's expression, ByteLevel without]: the scanner, else NONE. */
+attend_scanner attend_pretokenizer_scanner(const attend_pretokenizer *pretokenizer, bool *prefix_space);
+bool attend_pretokenizer_is_bert(const attend_pretokenizer *pretokenizer);
+/* [WhitespaceSplit, Metaspace always] with a mark that is not ASCII: true, and the mark. */
+bool attend_pretokenizer_marks_words(const attend_pretokenizer *pretokenizer, char mark[5]);
 
 #endif

@@ -158,13 +158,16 @@ size_t attend_scan_gpt4(const char *text, size_t size, size_t at, size_t max_dig
 	return cut_spaces(text, size, at, end);
 }
 
+size_t attend_scan_word(attend_scanner scanner, const char *text, size_t size, size_t at)
+{
+	if (scanner == ATTEND_SCAN_GPT2) return attend_scan_gpt2(text, size, at);
+	return attend_scan_gpt4(text, size, at, scanner == ATTEND_SCAN_GPT4 ? 3 : 1);
+}
+
 attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t start, uint32_t end, attend_span_list *out)
 {
 	for (size_t at = start; at < end;) {
-		size_t next;
-		if (scanner == ATTEND_SCAN_GPT2) next = attend_scan_gpt2(text + start, end - start, at - start) + start;
-		else
-			next = attend_scan_gpt4(text + start, end - start, at - start, scanner == ATTEND_SCAN_GPT4 ? 3 : 1) + start;
+		const size_t next = attend_scan_word(scanner, text, end, at);
 		ATTEND_TRY(attend_span_list_push(out, (uint32_t)at, (uint32_t)next));
 		at = next;
 	}

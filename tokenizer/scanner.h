@@ -21,6 +21,9 @@ const char *attend_scanner_pattern(attend_scanner scanner);
 size_t attend_scan_gpt2(const char *text, size_t size, size_t at);
 size_t attend_scan_gpt4(const char *text, size_t size, size_t at, size_t max_digits);
 
+/* The same for any scanner but NONE. */
+size_t attend_scan_word(attend_scanner scanner, const char *text, size_t size, size_t at);
+
 /* Append the words of text[start, end) to `out`, offsets relative to text. */
 attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t start, uint32_t end,
                           attend_span_list *out);

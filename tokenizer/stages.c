@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
+#include "tokenizer/lanes.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/vocab.h"
 
 struct attend_stages {
 	bool bytes;        /* the model does the last step's byte mapping */
 	bool needs_origin; /* places in the original matter even when no offsets are wanted */
+	attend_lane_plan plan;
 	void (*free_model)(void *scratch);
 	pthread_mutex_t mutex;
 	attend_scratch *pool;
@@ -25,6 +27,7 @@ attend_status attend_stages_new(attend_stages **out, const attend_tokenizer *tok
 	p->bytes = attend_pretokenizer_ends_in_bytes(tokenizer->pretokenizer) && model->ops->use_bytes &&
 	           model->ops->use_bytes(model);
 	p->needs_origin = attend_pretokenizer_needs_origin(tokenizer->pretokenizer, tokenizer->normalizer != NULL);
+	p->plan = attend_lane_choose(tokenizer, p->bytes);
 	p->free_model = model->ops->scratch_free;
 	pthread_mutex_init(&p->mutex, NULL);
 	*out = p;
@@ -50,8 +53,12 @@ static void scratch_free(attend_scratch *scratch, void (*free_model)(void *scrat
 	attend_words_free(&scratch->part);
 	attend_stretches_free(&scratch->raw);
 	attend_stretches_free(&scratch->cooked);
+	attend_stretches_free(&scratch->unchanged);
 	attend_token_list_free(&scratch->word_tokens);
+	attend_token_list_free(&scratch->chunk_tokens);
 	attend_word_cache_free(&scratch->cache);
+	attend_word_cache_free(&scratch->odd_chunks);
+	attend_chunk_cache_free(&scratch->chunks);
 	if (free_model) free_model(scratch->model);
 	free(scratch);
 }
@@ -101,13 +108,6 @@ void attend_scratch_give(const attend_tokenizer *tokenizer, attend_scratch *scra
 
 /* ---- one text ---- */
 
-typedef struct run {
-	const attend_tokenizer *tokenizer;
-	attend_scratch *scratch;
-	attend_sequence *out;
-	bool tracked, surfaces, plain_specials;
-} run;
-
 static attend_status add_surface(attend_sequence *s, size_t token, const char *text, size_t size)
 {
 	/* Added tokens of blanks can overlap (rstrip) and spell the same text again and again. */
@@ -122,31 +122,40 @@ static attend_status add_surface(attend_sequence *s, size_t token, const char *t
 	return attend_buffer_status(&s->surface_text);
 }
 
-/* Note the word index of the tokens from `from` on. */
-static attend_status add_word_ids(attend_sequence *s, size_t from)
+attend_status attend_run_reserve_places(const attend_run *r, size_t more)
 {
-	if (s->tokens.count > s->word_capacity)
-		ATTEND_TRY(attend_grow(&s->words, &s->word_capacity, s->tokens.count, sizeof *s->words, "word ids"));
+	attend_sequence *const s = r->out;
+	const size_t need = s->tokens.count + more;
+	if (need > s->tokens.span_capacity) ATTEND_TRY(attend_token_list_reserve(&s->tokens, more));
+	if (need > s->word_capacity)
+		ATTEND_TRY(attend_grow(&s->words, &s->word_capacity, need, sizeof *s->words, "word ids"));
+	return ATTEND_OK;
+}
+
+attend_status attend_run_word_ids(const attend_run *r, size_t from)
+{
+	attend_sequence *const s = r->out;
+	ATTEND_TRY(attend_run_reserve_places(r, 0));
 	for (size_t i = from; i < s->tokens.count; i++) s->words[i] = s->word_count;
 	return ATTEND_OK;
 }
 
 /* One added token, spelled text[size], at [start, end) of the original. */
-static attend_status add_token(const run *r, int32_t id, attend_span place, const char *text, size_t size)
+static attend_status add_token(const attend_run *r, int32_t id, attend_span place, const char *text, size_t size)
 {
 	attend_sequence *const s = r->out;
 	if (r->surfaces) ATTEND_TRY(add_surface(s, s->tokens.count, text, size));
 	ATTEND_TRY(attend_token_list_push(&s->tokens, id, place.start, place.end));
-	if (r->tracked) ATTEND_TRY(add_word_ids(s, s->tokens.count - 1));
+	if (r->tracked) ATTEND_TRY(attend_run_word_ids(r, s->tokens.count - 1));
 	s->word_count++;
 	return ATTEND_OK;
 }
 
-/* Append the model's tokens of a word; spans are bytes of the normalised text. */
-static attend_status tokenize(const run *r, const char *word, size_t size, uint32_t base)
+attend_status attend_run_tokenize(const attend_run *r, const char *word, size_t size, uint32_t base,
+                                  attend_token_list *out)
 {
 	const attend_token_model *const model = r->tokenizer->model;
-	attend_token_list *const out = &r->out->tokens, *const fresh = &r->scratch->word_tokens;
+	attend_token_list *const fresh = &r->scratch->word_tokens;
 	attend_word_cache *const cache = &r->scratch->cache;
 	if (size > ATTEND_CACHED_WORD) return model->ops->tokenize(model, r->scratch->model, word, size, base, out);
 	const uint64_t hash = attend_hash_bytes(word, size);
@@ -167,12 +176,12 @@ static attend_status tokenize(const run *r, const char *word, size_t size, uint3
 	return ATTEND_OK;
 }
 
-static attend_status add_word(const run *r, const attend_normalized *n, attend_span word)
+static attend_status add_word(const attend_run *r, const attend_normalized *n, attend_span word)
 {
 	attend_sequence *const s = r->out;
 	const attend_token_model *const model = r->tokenizer->model;
 	const size_t from = s->tokens.count;
-	ATTEND_TRY(tokenize(r, n->text + word.start, word.end - word.start, word.start));
+	ATTEND_TRY(attend_run_tokenize(r, n->text + word.start, word.end - word.start, word.start, &s->tokens));
 	if (r->tracked) {
 		for (size_t i = from; i < s->tokens.count; i++) {
 			attend_span *const span = &s->tokens.spans[i];
@@ -180,21 +189,29 @@ static attend_status add_word(const run *r, const attend_normalized *n, attend_s
 				ATTEND_TRY(add_surface(s, i, n->text + span->start, span->end - span->start));
 			*span = attend_normalized_origin(n, span->start, span->end);
 		}
-		ATTEND_TRY(add_word_ids(s, from));
+		ATTEND_TRY(attend_run_word_ids(r, from));
 	}
 	s->word_count++;
 	return ATTEND_OK;
 }
 
-static attend_status add_words(const run *r, attend_words *words)
+static attend_status add_words(const attend_run *r, attend_words *words)
 {
 	ATTEND_TRY(attend_pretokenizer_run(r->tokenizer->pretokenizer, words, r->tokenizer->stages->bytes));
 	for (size_t i = 0; i < words->spans.count; i++) ATTEND_TRY(add_word(r, &words->n, words->spans.items[i]));
 	return ATTEND_OK;
 }
 
-/* A stretch of the original between added tokens. */
-static attend_status add_text(const run *r, uint32_t start, uint32_t end)
+attend_status attend_run_raw_word(const attend_run *r, uint32_t start, uint32_t end)
+{
+	const attend_normalized n = {.text = (char *)(uintptr_t)r->out->text, /* only read */
+	                             .size = r->out->size,
+	                             .tracked = r->tracked,
+	                             .identity = true};
+	return add_word(r, &n, (attend_span){start, end});
+}
+
+attend_status attend_run_text(const attend_run *r, uint32_t start, uint32_t end)
 {
 	const attend_tokenizer *const t = r->tokenizer;
 	attend_words *const whole = &r->scratch->whole, *const part = &r->scratch->part;
@@ -219,7 +236,7 @@ static attend_status add_text(const run *r, uint32_t start, uint32_t end)
 }
 
 /* Marian: ">>code<<" at the beginning of a stretch is one token; *start moves behind it. */
-static attend_status add_language_code(const run *r, uint32_t *start, uint32_t end)
+static attend_status add_language_code(const attend_run *r, uint32_t *start, uint32_t end)
 {
 	const char *const text = r->out->text + *start;
 	const size_t size = end - *start;
@@ -240,6 +257,36 @@ static attend_status add_language_code(const run *r, uint32_t *start, uint32_t e
 	return ATTEND_OK;
 }
 
+/* Text without added tokens, the short way if there is one. Spellings of unknown tokens are cut out of the normalised text,
+ * which only the long way has. */
+static attend_status add_bare_text(const attend_run *r, uint32_t start, uint32_t end)
+{
+	bool done = false;
+	if (r->plan->lane != ATTEND_LANE_NONE && !(r->surfaces && r->tokenizer->model->surface_unk))
+		ATTEND_TRY(attend_lane_run(r, start, end, &done));
+	return done ? ATTEND_OK : attend_run_text(r, start, end);
+}
+
+/* A stretch of the original between added tokens of raw spelling. Those of normalised spelling are found here if the
+ * normaliser has nothing to do, so that the short way can be gone between them. */
+static attend_status add_text(const attend_run *r, uint32_t start, uint32_t end)
+{
+	const attend_tokenizer *const t = r->tokenizer;
+	const char *const text = r->out->text + start;
+	attend_stretches *const list = &r->scratch->unchanged;
+	if (r->plan->lane == ATTEND_LANE_NONE || attend_added_tokens_none(t->added, true) ||
+	    !attend_normalizer_keeps(t->normalizer, text, end - start))
+		return add_bare_text(r, start, end);
+	ATTEND_TRY(attend_added_tokens_cut(t->added, text, end - start, true, r->plain_specials, list));
+	for (size_t i = 0; i < list->count; i++) {
+		const attend_stretch s = {list->items[i].id, start + list->items[i].start, start + list->items[i].end};
+		if (s.id >= 0)
+			ATTEND_TRY(add_token(r, s.id, (attend_span){s.start, s.end}, r->out->text + s.start, s.end - s.start));
+		else ATTEND_TRY(add_bare_text(r, s.start, s.end));
+	}
+	return ATTEND_OK;
+}
+
 attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scratch, unsigned which, const char *text,
                                 size_t size, unsigned fields, bool plain_specials)
 {
@@ -251,7 +298,13 @@ attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scrat
 	s->word_count = 0;
 	attend_buffer_clear(&s->surface_text);
 	const bool surfaces = fields & ATTEND_ENCODE_TOKENS;
-	const run r = {t, scratch, s, fields != 0 || t->stages->needs_origin, surfaces, plain_specials};
+	const attend_run r = {.tokenizer = t,
+	                      .plan = &t->stages->plan,
+	                      .scratch = scratch,
+	                      .out = s,
+	                      .tracked = fields != 0 || t->stages->needs_origin,
+	                      .surfaces = surfaces,
+	                      .plain_specials = plain_specials};
 	s->tokens.with_spans = r.tracked;
 	if (size > ATTEND_MAX_TEXT)
 		return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);

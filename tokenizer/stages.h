@@ -27,14 +27,27 @@ typedef struct attend_sequence {
 	size_t char_capacity;
 } attend_sequence;
 
+struct attend_lane_plan;
+struct attend_chunk;
+
+/* Chunks by their bytes (lanes.h). */
+typedef struct attend_chunk_cache {
+	void *memory;
+	struct attend_chunk *chunks; /* in `memory`, aligned */
+	uint8_t (*spans)[3][2];      /* by chunk, within it; made when offsets are asked for */
+	unsigned turn;               /* whose turn it is to give way in a full bucket */
+} attend_chunk_cache;
+
 /* What one call changes; taken from the tokenizer's pool and given back. */
 typedef struct attend_scratch {
 	struct attend_scratch *next; /* in the pool */
 	attend_sequence sequences[2];
 	attend_words whole, part; /* a normalised stretch, and a piece of it between added tokens */
-	attend_stretches raw, cooked;
-	attend_token_list word_tokens;
-	attend_word_cache cache;
+	attend_stretches raw, cooked, unchanged;
+	attend_token_list word_tokens, chunk_tokens;
+	attend_word_cache cache;      /* words as the model gets them */
+	attend_word_cache odd_chunks; /* stretches of the original, ids alone; made when needed */
+	attend_chunk_cache chunks;
 	void *model; /* the model's scratch */
 	struct attend_window *windows[2];
 	size_t window_count[2], window_capacity[2];
@@ -53,5 +66,28 @@ void attend_scratch_give(const attend_tokenizer *tokenizer, attend_scratch *scra
 /* Tokenise text into scratch->sequences[which]; `fields` and `plain_specials` as in attend_encode_options. */
 attend_status attend_stages_run(const attend_tokenizer *tokenizer, attend_scratch *scratch, unsigned which,
                                 const char *text, size_t size, unsigned fields, bool plain_specials);
+
+/* ---- what lanes.c needs ---- */
+
+/* One text on its way. */
+typedef struct attend_run {
+	const attend_tokenizer *tokenizer;
+	const struct attend_lane_plan *plan;
+	attend_scratch *scratch;
+	attend_sequence *out;
+	bool tracked, surfaces, plain_specials;
+} attend_run;
+
+/* A stretch of the original through all stages. */
+attend_status attend_run_text(const attend_run *run, uint32_t start, uint32_t end);
+/* A stretch of the original as one word for a model that takes raw bytes. */
+attend_status attend_run_raw_word(const attend_run *run, uint32_t start, uint32_t end);
+/* Append the model's tokens of a word, with spans within it plus `base`, to `out`. */
+attend_status attend_run_tokenize(const attend_run *run, const char *word, size_t size, uint32_t base,
+                                  attend_token_list *out);
+/* Room for `more` tokens' spans and word ids. */
+attend_status attend_run_reserve_places(const attend_run *run, size_t more);
+/* Give the tokens from `from` on the present word index. */
+attend_status attend_run_word_ids(const attend_run *run, size_t from);
 
 #endif

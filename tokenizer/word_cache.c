@@ -57,7 +57,7 @@ void attend_word_cache_put(attend_word_cache *cache, const char *word, size_t si
 	                             (uint16_t)count};
 	memcpy(cache->bytes + cache->byte_count, word, size);
 	if (count) memcpy(cache->ids + cache->token_count, ids, count * sizeof *ids);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; spans && i < count; i++) {
 		cache->spans[cache->token_count + i][0] = (uint8_t)(spans[i].start - base);
 		cache->spans[cache->token_count + i][1] = (uint8_t)(spans[i].end - base);
 	}

@@ -32,7 +32,7 @@ void attend_word_cache_free(attend_word_cache *cache);
 /* The word's slot: filled (size > 0), or the free one where attend_word_cache_put may place it. */
 attend_cached_word *attend_word_cache_find(const attend_word_cache *cache, const char *word, size_t size,
                                            uint64_t hash);
-/* Keep the tokens of a word; spans are relative to `base`. Words that are too long are passed over. */
+/* Keep the tokens of a word; spans (NULL: none) are relative to `base`. Words that are too long are passed over. */
 void attend_word_cache_put(attend_word_cache *cache, const char *word, size_t size, uint64_t hash, const int32_t *ids,
                            const attend_span *spans, size_t count, uint32_t base);
 
