@@ -16,11 +16,11 @@
 typedef enum attend_activation {
 	ATTEND_ACT_NONE, /* linear */
 	ATTEND_ACT_RELU,
-	ATTEND_ACT_GELU,      /* 0.5x(1+erf(x/sqrt2)) */
-	ATTEND_ACT_GELU_NEW,  /* 0.5x(1+tanh(sqrt(2/pi)(x+0.044715x^3))): gelu_accurate, gelu_pytorch_tanh too */
-	ATTEND_ACT_GELU_FAST, /* 0.5x(1+tanh(0.7978845608 x (1+0.044715 x^2))) */
-	ATTEND_ACT_QUICK_GELU,/* x*sigmoid(1.702x) */
-	ATTEND_ACT_GELU_10,   /* clip(gelu(x), -10, 10) */
+	ATTEND_ACT_GELU,       /* 0.5x(1+erf(x/sqrt2)) */
+	ATTEND_ACT_GELU_NEW,   /* 0.5x(1+tanh(sqrt(2/pi)(x+0.044715x^3))): gelu_accurate, gelu_pytorch_tanh too */
+	ATTEND_ACT_GELU_FAST,  /* 0.5x(1+tanh(0.7978845608 x (1+0.044715 x^2))) */
+	ATTEND_ACT_QUICK_GELU, /* x*sigmoid(1.702x) */
+	ATTEND_ACT_GELU_10,    /* clip(gelu(x), -10, 10) */
 	ATTEND_ACT_SILU,
 	ATTEND_ACT_TANH,
 	ATTEND_ACT_SIGMOID,
@@ -34,7 +34,13 @@ typedef enum attend_activation {
 /* ---- Linear: y = epilogue(x W^T) on weights packed once ------------------------------------------------------------
  * A packed matrix holds `n` output columns by `k` inputs in panels of NR columns, [ceil(n/NR)][K][NR], zero-filled behind n
  * (bf16: pairs of k interleaved; int8: groups of four; int4: groups of 32 with their scales). NR belongs to the level. */
-typedef enum attend_pack_type { ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4, ATTEND_PACK_TYPES } attend_pack_type;
+typedef enum attend_pack_type {
+	ATTEND_PACK_F32,
+	ATTEND_PACK_BF16,
+	ATTEND_PACK_INT8,
+	ATTEND_PACK_INT4,
+	ATTEND_PACK_TYPES
+} attend_pack_type;
 
 typedef struct attend_packed {
 	attend_pack_type type;
@@ -48,14 +54,14 @@ size_t attend_pack_bytes(attend_pack_type type, size_t n, size_t k);
  * src[j*stride_out + i*stride_in] in elements of `dtype` (F32 F16 BF16 F64, may be unaligned). Linear [out,in]: stride_out =
  * in, stride_in = 1; Conv1D [in,out]: stride_out = 1, stride_in = out. Parts of one product (q, k, v) are filled by separate
  * calls, in rising order of n0; every column must be filled before use. */
-void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype, size_t stride_out,
-                 size_t stride_in);
+void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype,
+                 size_t stride_out, size_t stride_in);
 
 /* What happens to the tile while it is in cache, in this order:
  *   v = scale * sum (scale 0 counts as 1) ; v += bias[j] ; v = act(v) ; v *= multiply[i,j] ; v += residual[i,j] ; y[i,j] = v */
 typedef struct attend_epilogue {
 	float scale;
-	const float *bias;     /* [n] or NULL */
+	const float *bias; /* [n] or NULL */
 	attend_activation act;
 	const float *multiply; /* [m,n] with ld_multiply, or NULL: the gate of a gated FFN */
 	size_t ld_multiply;
@@ -74,18 +80,22 @@ void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, siz
  * matrix when its flag is set. The one place where cblas runs (large products, levels without an own kernel). beta 0 does
  * not read C. scratch: attend_gemm_scratch bytes. */
 size_t attend_gemm_scratch(size_t m, size_t n, size_t k);
-void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-                 const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch);
+void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+                 size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch);
 
 /* Backward of y = x W^T + b, W [n,k] row-major (stride_in 1) or [k,n] (Conv1D): dx [m,k] += dy W (or = with overwrite);
  * dw += dy^T x in W's own layout; db [n] += column sums of dy. */
 typedef struct attend_linear_grad {
 	size_t m, n, k;
-	const float *dy; size_t lddy;
-	const float *x; size_t ldx;
+	const float *dy;
+	size_t lddy;
+	const float *x;
+	size_t ldx;
 	const float *w; /* f32 */
 	bool in_out;    /* W is [k,n] */
-	float *dx; size_t lddx; bool overwrite_dx;
+	float *dx;
+	size_t lddx;
+	bool overwrite_dx;
 	float *dw;
 	float *db;
 } attend_linear_grad;
@@ -100,8 +110,8 @@ enum { ATTEND_KV_TILE = 64 };
 size_t attend_kv_tile_floats(size_t heads, size_t head_dim);
 
 /* Store t rows of k and v (row i: heads side by side, [H*K]) as key positions first .. first+t-1. tiles[p / TILE] holds p. */
-void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v, size_t ldv,
-                     size_t heads, size_t head_dim);
+void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
+                     size_t ldv, size_t heads, size_t head_dim);
 
 /* One sequence (or one row of a decoding batch):
  *   s(h,i,j) = scale * q(i,h).k(j,h) + distance_bias[h][clamp(pk(j)-pq(i))] + dense_bias(h,i,j), -inf where j is not visible
@@ -115,18 +125,21 @@ typedef struct attend_attention {
 	bool windowed;
 	size_t window_left, window_right;
 	float scale;
-	const float *q; size_t ldq;             /* [tq, H*K] */
-	float *const *tiles;                    /* ceil(tk/TILE) tiles */
-	float *out; size_t ldo;                 /* [tq, H*K] */
-	const float *distance_bias;             /* [H][2*distance_span+1], centre at distance 0, or NULL */
+	const float *q;
+	size_t ldq;          /* [tq, H*K] */
+	float *const *tiles; /* ceil(tk/TILE) tiles */
+	float *out;
+	size_t ldo;                 /* [tq, H*K] */
+	const float *distance_bias; /* [H][2*distance_span+1], centre at distance 0, or NULL */
 	size_t distance_span;
 	const int32_t *q_positions, *k_positions; /* [tq], [tk] or NULL: query i at first_query + i, key j at j */
-	const float *dense_bias;                /* element (h,i,j) at h*dense_ldh + i*dense_ldi + j; -inf hides; or NULL */
+	const float *dense_bias; /* element (h,i,j) at h*dense_ldh + i*dense_ldi + j; -inf hides; or NULL */
 	size_t dense_ldh, dense_ldi;
-	float *probabilities;                   /* out, [H][tq][tk] before dropout, or NULL */
-	float *log_sum;                         /* out, [H][tq]: log sum exp of s, for backward, or NULL */
-	float dropout;                          /* 0: none; kept elements are scaled by 1/(1-p) */
-	uint64_t dropout_seed, dropout_stream;  /* element (h,i,j) draws counter (h*tq + i)*tk + j; see attend_dropout_forward */
+	float *probabilities; /* out, [H][tq][tk] before dropout, or NULL */
+	float *log_sum;       /* out, [H][tq]: log sum exp of s, for backward, or NULL */
+	float dropout;        /* 0: none; kept elements are scaled by 1/(1-p) */
+	uint64_t dropout_seed,
+		dropout_stream; /* element (h,i,j) draws counter (h*tq + i)*tk + j; see attend_dropout_forward */
 } attend_attention;
 
 /* `count` sequences at once (the team splits sequences, heads and blocks of queries). scratch: as many bytes as the function
@@ -138,12 +151,18 @@ void attend_attention_forward(const attend_attention *sequences, size_t count, v
  * d_dense_bias (strides of dense_bias) +=. Any may be NULL. Recomputes the probabilities from log_sum. */
 typedef struct attend_attention_grad {
 	attend_attention forward; /* with out and log_sum filled */
-	const float *k; size_t ldk;
-	const float *v; size_t ldv;
-	const float *dout; size_t lddo;
-	float *dq; size_t lddq;
-	float *dk; size_t lddk;
-	float *dv; size_t lddv;
+	const float *k;
+	size_t ldk;
+	const float *v;
+	size_t ldv;
+	const float *dout;
+	size_t lddo;
+	float *dq;
+	size_t lddq;
+	float *dk;
+	size_t lddk;
+	float *dv;
+	size_t lddv;
 	float *d_distance_bias;
 	float *d_dense_bias;
 } attend_attention_grad;
@@ -152,8 +171,10 @@ void attend_attention_backward(const attend_attention_grad *sequences, size_t co
 
 /* Rotary position embedding in place on n rows of [H*K] (halves: x1 cos - x2 sin, x2 cos + x1 sin; RoFormer, HF ModernBERT):
  * angle = position * theta^(-2t/K). backward: the inverse rotation. */
-void attend_rotary_forward(float *x, size_t ldx, size_t n, size_t heads, size_t head_dim, const int32_t *positions, float theta);
-void attend_rotary_backward(float *dx, size_t lddx, size_t n, size_t heads, size_t head_dim, const int32_t *positions, float theta);
+void attend_rotary_forward(float *x, size_t ldx, size_t n, size_t heads, size_t head_dim, const int32_t *positions,
+                           float theta);
+void attend_rotary_backward(float *dx, size_t lddx, size_t n, size_t heads, size_t head_dim, const int32_t *positions,
+                            float theta);
 
 /* ---- Norms (rows of D) ----------------------------------------------------------------------------------------------
  * layernorm: y = (x-mean)/sqrt(var+eps)*w + b, biased variance (Ba et al. 2016); b may be NULL. y may be x.
@@ -171,10 +192,10 @@ void attend_rmsnorm_backward(float *dx, float *dw, const float *dy, const float 
  * forward: y = act(x), y may be x. backward: dx = dy * act'(x) (=, dx may be dy), x the value before activation. */
 void attend_activation_forward(float *y, const float *x, attend_activation act, size_t count);
 void attend_activation_backward(float *dx, const float *dy, const float *x, attend_activation act, size_t count);
-void attend_add(float *y, const float *x, size_t count);                  /* y += x */
-void attend_scale(float *y, float factor, size_t count);                  /* y *= factor */
+void attend_add(float *y, const float *x, size_t count);                      /* y += x */
+void attend_scale(float *y, float factor, size_t count);                      /* y *= factor */
 void attend_multiply(float *y, const float *a, const float *b, size_t count); /* y = a*b; y may be a or b */
-double attend_sum_squares(const float *x, size_t count);                  /* in double, fixed order whatever the team */
+double attend_sum_squares(const float *x, size_t count); /* in double, fixed order whatever the team */
 bool attend_all_finite(const float *x, size_t count);
 
 /* Inverted dropout: y = x * keep/(1-p), element i keeps iff u32(seed, stream, i) >= p*2^32 (Philox, lib/core/rng.h: block i/4,
@@ -196,7 +217,7 @@ typedef struct attend_cross_entropy {
 	const int32_t *labels;
 	int32_t ignore;
 	float smoothing;
-	const float *class_weights; /* [v] or NULL */
+	const float *class_weights;  /* [v] or NULL */
 	double loss_sum, weight_sum; /* out */
 	size_t kept;                 /* out: rows that count */
 } attend_cross_entropy;
@@ -219,15 +240,16 @@ void attend_sinusoid_table(float *table, size_t rows, size_t d);
  * T5's bucket of distance = key - query (Raffel et al. 2020; huggingface.md 2.10). */
 size_t attend_relative_bucket(int64_t distance, bool bidirectional, size_t buckets, size_t max_distance);
 /* distance_bias [H][2*span+1] = table[bucket(d)][h], table [buckets,H] f32; and its backward. */
-void attend_relative_bias_forward(float *distance_bias, size_t span, const float *table, size_t heads, bool bidirectional,
-                                  size_t buckets, size_t max_distance);
+void attend_relative_bias_forward(float *distance_bias, size_t span, const float *table, size_t heads,
+                                  bool bidirectional, size_t buckets, size_t max_distance);
 void attend_relative_bias_backward(float *dtable, const float *d_distance_bias, size_t span, size_t heads,
                                    bool bidirectional, size_t buckets, size_t max_distance);
 
 /* ---- Optimisers, one fused pass over a parameter (lib/train decides the numbers) ------------------------------------------ */
 typedef struct attend_adamw { /* double: 1 - beta is formed from it */
-	double lr, beta1, beta2, eps, weight_decay, grad_scale; /* decoupled decay, Loshchilov & Hutter 2019; g *= grad_scale first */
-	double bias_correction1, bias_correction2;              /* 1 - beta^t */
+	double lr, beta1, beta2, eps, weight_decay,
+		grad_scale;                            /* decoupled decay, Loshchilov & Hutter 2019; g *= grad_scale first */
+	double bias_correction1, bias_correction2; /* 1 - beta^t */
 } attend_adamw;
 void attend_adamw_update(float *w, float *m, float *v, const float *g, size_t count, const attend_adamw *o);
 typedef struct attend_sgd {

@@ -150,7 +150,7 @@ static bool can_improve(const attend_beams *beams)
 	const size_t length = beams->running[0].length;
 	const bool full_length = beams->early_stopping == ATTEND_EARLY_STOPPING_NEVER && beams->length_penalty > 0;
 	const float best =
-	    normalised(beams, beams->running[0].score, (full_length ? beams->capacity : length) - beams->prompt_length);
+		normalised(beams, beams->running[0].score, (full_length ? beams->capacity : length) - beams->prompt_length);
 	float worst = INFINITY;
 	bool all = true;
 	for (size_t b = 0; b < beams->count; b++) {
