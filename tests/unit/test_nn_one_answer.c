@@ -1,6 +1,7 @@
 /* test_nn_one_answer.c: a sequence's numbers are the same bits alone, in any batch, at any number of threads, whole, in chunks,
  * token by token, in a forked or reordered slot (DESIGN.md section 3); for every shape, at every level of this machine. The
  * program runs itself once per level, because the level is chosen once. ctest-timeout: 300 ctest-valgrind: no */
+#include <math.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,10 +36,11 @@ static small_batch *top_batch(fixture *f)
 	return f->small.network.arch.has_decoder ? &f->decoder : &f->encoder;
 }
 
-static void setup(fixture *f, small_shape shape)
+static void setup(fixture *f, small_shape shape, attend_pack_type type)
 {
 	*f = (fixture){.name = small_shape_name(shape)};
 	small_network_make_wide(&f->small, shape, 5, WIDE);
+	f->small.network.pack_type = type;
 	const attend_arch *arch = &f->small.network.arch;
 	if (arch->has_encoder) small_batch_make(&f->encoder, &arch->encoder, lengths, SEQUENCES, 21);
 	if (arch->has_decoder)
@@ -108,6 +110,7 @@ static answer reference(fixture *f)
 	assert_non_null(a.logits);
 	memcpy(a.hidden, hidden, n * a.width * sizeof *hidden);
 	assert_ok(attend_session_head(f->session, 0, NULL, n, a.logits));
+	for (size_t i = 0; i < n * a.width; i++) assert_true(isfinite(a.hidden[i]));
 	return a;
 }
 
@@ -195,27 +198,40 @@ static void check_cache(fixture *f, const answer *a)
 	for (size_t i = 0; i < 2; i++) attend_session_slot_free(f->session, copies[i]);
 }
 
+static void check_shape(small_shape shape, attend_pack_type type, int most_threads)
+{
+	static const size_t all[SEQUENCES] = {0, 1, 2, 3, 4, 5}, reversed[] = {5, 4, 2, 1, 0}, few[] = {2, 5};
+	fixture f;
+	setup(&f, shape, type);
+	assert_ok(attend_set_threads(1));
+	answer a = reference(&f);
+	for (int threads = 1; threads <= most_threads; threads++) {
+		assert_ok(attend_set_threads(threads));
+		check_order(&f, &a, all, SEQUENCES, "with other threads");
+		check_order(&f, &a, reversed, 5, "in another batch");
+		check_order(&f, &a, few, 2, "in a smaller batch");
+		for (size_t i = 0; i < SEQUENCES; i++) check_order(&f, &a, &all[i], 1, "alone");
+		if (f.small.network.arch.has_decoder) check_cache(&f, &a);
+	}
+	free(a.hidden);
+	free(a.logits);
+	teardown(&f);
+}
+
 static void test_shapes(void **state)
 {
 	(void)state;
-	static const size_t alone[SEQUENCES] = {0, 1, 2, 3, 4, 5}, reversed[] = {5, 4, 2, 1, 0}, few[] = {2, 5};
-	for (int shape = 0; shape < SMALL_SHAPES; shape++) {
-		fixture f;
-		setup(&f, (small_shape)shape);
-		assert_ok(attend_set_threads(1));
-		answer a = reference(&f);
-		for (int threads = 1; threads <= 3; threads++) {
-			assert_ok(attend_set_threads(threads));
-			check_order(&f, &a, alone, SEQUENCES, "with other threads");
-			check_order(&f, &a, reversed, 5, "in another batch");
-			check_order(&f, &a, few, 2, "in a smaller batch");
-			for (size_t i = 0; i < SEQUENCES; i++) check_order(&f, &a, &alone[i], 1, "alone");
-			if (f.small.network.arch.has_decoder) check_cache(&f, &a);
-		}
-		free(a.hidden);
-		free(a.logits);
-		teardown(&f);
-	}
+	for (int shape = 0; shape < SMALL_SHAPES; shape++) check_shape((small_shape)shape, ATTEND_PACK_F32, 3);
+	assert_ok(attend_set_threads(0));
+}
+
+static void test_weight_types(void **state)
+{
+	(void)state;
+	static const small_shape shapes[] = {SMALL_BERT, SMALL_GPT2, SMALL_T5};
+	for (size_t i = 0; i < 3; i++)
+		for (int type = ATTEND_PACK_BF16; type < ATTEND_PACK_TYPES; type++)
+			check_shape(shapes[i], (attend_pack_type)type, 2);
 	assert_ok(attend_set_threads(0));
 }
 
@@ -224,7 +240,7 @@ static void test_rows(void **state)
 {
 	(void)state;
 	fixture f;
-	setup(&f, SMALL_BERT);
+	setup(&f, SMALL_BERT, ATTEND_PACK_F32);
 	answer a = reference(&f);
 	static const size_t rows[] = {3, 200, 71, 70, 0};
 	float logits[5 * 40];
@@ -251,7 +267,8 @@ static int at_level(char *program, const char *level)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_rows)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_weight_types),
+	                                   cmocka_unit_test(test_rows)};
 	if (argc > 1) return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 	int failed = 0;
 	for (int level = ATTEND_ISA_PORTABLE; level <= ATTEND_ISA_NEONDOT; level++)

@@ -361,12 +361,55 @@ static void test_losses(void **state)
 	small_network_free(&small);
 }
 
+/* Two threads, a session each, one network that neither has packed: the bits of one thread alone. */
+typedef struct shared_run {
+	attend_network *network;
+	const small_batch *batch;
+	float hidden[9 * 12];
+	attend_status status;
+} shared_run;
+
+static void *run_shared(void *arg)
+{
+	shared_run *r = arg;
+	const attend_session_options options = {.max_tokens = 12, .max_sequences = 2};
+	attend_session *session = NULL;
+	const float *x = NULL;
+	r->status = attend_session_new(&session, r->network, &options);
+	for (int i = 0; i < 20 && r->status == ATTEND_OK; i++)
+		r->status = attend_session_encode(session, &r->batch->batch, &x);
+	if (r->status == ATTEND_OK) memcpy(r->hidden, x, sizeof r->hidden);
+	attend_session_free(session);
+	return NULL;
+}
+
+static void test_shared_network(void **state)
+{
+	(void)state;
+	small_network small;
+	small_network_make(&small, SMALL_BERT, 1);
+	static const size_t lengths[] = {5, 4};
+	small_batch b;
+	small_batch_make(&b, &small.network.arch.encoder, lengths, 2, 3);
+	static shared_run runs[3];
+	pthread_t threads[2];
+	for (size_t i = 0; i < 3; i++) runs[i] = (shared_run){.network = &small.network, .batch = &b};
+	for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, run_shared, &runs[i]), 0);
+	for (size_t i = 0; i < 2; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+	run_shared(&runs[2]);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(runs[i].status, ATTEND_OK);
+		assert_memory_equal(runs[i].hidden, runs[2].hidden, sizeof runs[2].hidden);
+	}
+	small_network_free(&small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_too_long), cmocka_unit_test(test_measure),
 		cmocka_unit_test(test_cache_limits), cmocka_unit_test(test_masks),    cmocka_unit_test(test_observer),
-		cmocka_unit_test(test_evaluating),   cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_evaluating),   cmocka_unit_test(test_losses),   cmocka_unit_test(test_shared_network),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
