@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#endif
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -19,6 +22,7 @@ static const char *const level_names[] = {
 	[ATTEND_ISA_AVX512] = "avx512",
 	[ATTEND_ISA_AVX512VNNI] = "avx512vnni",
 	[ATTEND_ISA_AVX512BF16] = "avx512bf16",
+	[ATTEND_ISA_AMX] = "amx",
 	[ATTEND_ISA_NEON] = "neon",
 	[ATTEND_ISA_NEONDOT] = "neondot",
 };
@@ -29,6 +33,17 @@ static unsigned supported; /* a bit per level */
 static attend_isa_level current;
 
 #if defined(__x86_64__)
+/* The tile registers are given to a process that asks for them (Linux: Documentation/arch/x86/xstate.rst). */
+static bool may_use_tiles(void)
+{
+#if defined(__linux__) && defined(SYS_arch_prctl)
+	enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+	return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+	return false;
+#endif
+}
+
 static bool bit(unsigned word, unsigned index)
 {
 	return (word >> index & 1u) != 0;
@@ -44,11 +59,12 @@ static unsigned detect(void)
 	unsigned state, state_high;
 	__asm__ volatile("xgetbv" : "=a"(state), "=d"(state_high) : "c"(0));
 	const bool save_ymm = (state & 0x6u) == 0x6u, save_zmm = (state & 0xe6u) == 0xe6u;
+	const bool save_tiles = (state & 0x60000u) == 0x60000u;
 	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return levels;
 	const unsigned subleaves = a;
 	const bool avx2 = bit(b, 5);
 	const bool avx512 = bit(b, 16) && bit(b, 17) && bit(b, 28) && bit(b, 30) && bit(b, 31); /* F DQ CD BW VL */
-	const bool avx512vnni = bit(c, 11);
+	const bool avx512vnni = bit(c, 11), amx = bit(d, 22) && bit(d, 24) && bit(d, 25);       /* BF16 TILE INT8 */
 	bool avxvnni = false, avx512bf16 = false;
 	if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
 		avxvnni = bit(a, 4);
@@ -61,7 +77,9 @@ static unsigned detect(void)
 	levels |= 1u << ATTEND_ISA_AVX512;
 	if (!avx512vnni) return levels;
 	levels |= 1u << ATTEND_ISA_AVX512VNNI;
-	if (avx512bf16) levels |= 1u << ATTEND_ISA_AVX512BF16;
+	if (!avx512bf16) return levels;
+	levels |= 1u << ATTEND_ISA_AVX512BF16;
+	if (amx && save_tiles && may_use_tiles()) levels |= 1u << ATTEND_ISA_AMX;
 	return levels;
 }
 #elif defined(__aarch64__)
@@ -82,11 +100,23 @@ static unsigned detect(void)
 }
 #endif
 
+/* vdpbf16ps runs at a quarter of the rate that AMD's CPUs give it: less than widening and multiplying in f32. */
+static bool is_slow(attend_isa_level level)
+{
+#if defined(__x86_64__)
+	unsigned a, b, c, d;
+	return level == ATTEND_ISA_AVX512BF16 && __get_cpuid(0, &a, &b, &c, &d) && b == signature_INTEL_ebx;
+#else
+	(void)level;
+	return false;
+#endif
+}
+
 static void init(void)
 {
 	supported = detect();
 	for (unsigned i = 0; i < LEVELS; i++)
-		if (supported >> i & 1u) current = (attend_isa_level)i;
+		if ((supported >> i & 1u) && !is_slow((attend_isa_level)i)) current = (attend_isa_level)i;
 	const char *const wanted = getenv("ATTEND_ISA");
 	if (!wanted || !*wanted) return;
 	for (unsigned i = 0; i < LEVELS; i++) {

@@ -11,7 +11,8 @@ typedef enum attend_isa_level {
 	ATTEND_ISA_AVXVNNI, /* + AVX-VNNI (256 bit) */
 	ATTEND_ISA_AVX512,  /* F, BW, DQ, VL, CD */
 	ATTEND_ISA_AVX512VNNI,
-	ATTEND_ISA_AVX512BF16,
+	ATTEND_ISA_AVX512BF16, /* not chosen by itself on Intel's CPUs: there it is slower than widening */
+	ATTEND_ISA_AMX,        /* + AMX-TILE, AMX-BF16, AMX-INT8 */
 	ATTEND_ISA_NEON,
 	ATTEND_ISA_NEONDOT
 } attend_isa_level;

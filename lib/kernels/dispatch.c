@@ -27,6 +27,7 @@ static const struct attend_gemm_table *table_of(attend_isa_level level)
 {
 	switch (level) {
 #if defined(__x86_64__)
+	case ATTEND_ISA_AMX: return &attend_gemm_amx;
 	case ATTEND_ISA_AVX512BF16: return &attend_gemm_avx512bf16;
 	case ATTEND_ISA_AVX512VNNI: return &attend_gemm_avx512vnni;
 	case ATTEND_ISA_AVX512: return &attend_gemm_avx512;

@@ -32,6 +32,7 @@ extern const struct attend_gemm_table attend_gemm_avxvnni;
 extern const struct attend_gemm_table attend_gemm_avx512;
 extern const struct attend_gemm_table attend_gemm_avx512vnni;
 extern const struct attend_gemm_table attend_gemm_avx512bf16;
+extern const struct attend_gemm_table attend_gemm_amx;
 #elif defined(__aarch64__)
 extern const struct attend_gemm_table attend_gemm_neon;
 extern const struct attend_gemm_table attend_gemm_neondot;

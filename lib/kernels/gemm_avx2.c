@@ -123,6 +123,18 @@ void attend_bf16_tile_avx2(float *tile, const float *block, const unsigned char 
 	bf16_tile(tile, block, panel, rows, steps, add, ahead);
 }
 
+/* A step of pairs is two steps of f32. */
+void attend_bf16_expand_avx2(unsigned char *to, const unsigned char *panel, size_t steps)
+{
+	for (size_t s = 0; s < steps; s++, panel += 64, to += 128) {
+		for (size_t v = 0; v < NV; v++) {
+			const __m256i pair = load_integers(panel + v * 32);
+			store_integers(to + v * 32, _mm256_slli_epi32(pair, 16));
+			store_integers(to + 64 + v * 32, _mm256_and_si256(pair, _mm256_set1_epi32((int)0xffff0000u)));
+		}
+	}
+}
+
 bool attend_range_avx2(const float *x, size_t k, float *least, float *greatest)
 {
 	__m256 low = v_zero(), high = v_zero(), broken = v_zero();
@@ -178,7 +190,9 @@ const struct attend_gemm_table attend_gemm_avx2 = {
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX2_F32,
 			[ATTEND_PACK_BF16] = GEMM_AVX2_BF16,
-			[ATTEND_PACK_INT8] = {.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 256, .tile = int8_tile},
-			[ATTEND_PACK_INT4] = {.mr = 6, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 64, .tile = int4_tile},
+			[ATTEND_PACK_INT8] =
+				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 90, .part = 256, .tile = int8_tile},
+			[ATTEND_PACK_INT4] =
+				{.mr = 6, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 90, .part = 64, .tile = int4_tile},
 		},
 };

@@ -61,6 +61,7 @@ void attend_f32_tile_avx2(float *tile, const float *block, const unsigned char *
                           bool add, attend_ahead ahead);
 void attend_bf16_tile_avx2(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
                            bool add, attend_ahead ahead);
+void attend_bf16_expand_avx2(unsigned char *to, const unsigned char *panel, size_t steps);
 bool attend_range_avx2(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_avx2(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,
                           int32_t high);
@@ -72,13 +73,14 @@ void attend_finish_avx2(const attend_tile_out *out);
 	.nr = 16, .interleave = attend_interleave_avx2, .gather = attend_gather_avx2, .pack_int4 = attend_pack_int4_avx2, \
 	.range = attend_range_avx2, .quantize = attend_quantize_avx2, .round_bf16 = attend_round_bf16_avx2,               \
 	.finish = attend_finish_avx2
-#define GEMM_AVX2_F32                                                                           \
-	{                                                                                           \
-		.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 256, .tile = attend_f32_tile_avx2 \
+#define GEMM_AVX2_F32                                                                                        \
+	{                                                                                                        \
+		.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 1, .rate = 220, .part = 256, .tile = attend_f32_tile_avx2 \
 	}
-#define GEMM_AVX2_BF16                                                                           \
-	{                                                                                            \
-		.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 256, .tile = attend_bf16_tile_avx2 \
+#define GEMM_AVX2_BF16                                                                                         \
+	{                                                                                                          \
+		.mr = 6, .form = ATTEND_BLOCK_F32, .unit = 2, .rate = 110, .part = 192, .tile = attend_bf16_tile_avx2, \
+		.expand_from = 3, .factor = 2, .expand = attend_bf16_expand_avx2, .expanded = attend_f32_tile_avx2     \
 	}
 
 #endif

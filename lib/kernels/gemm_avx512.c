@@ -121,6 +121,18 @@ void attend_bf16_tile_avx512(float *tile, const float *block, const unsigned cha
 	bf16_tile(tile, block, panel, rows, steps, add, ahead);
 }
 
+/* A step of pairs is two steps of f32. */
+void attend_bf16_expand_avx512(unsigned char *to, const unsigned char *panel, size_t steps)
+{
+	for (size_t s = 0; s < steps; s++, panel += 128, to += 256) {
+		for (size_t v = 0; v < NV; v++) {
+			const __m512i pair = _mm512_loadu_si512(panel + v * 64);
+			_mm512_storeu_si512(to + v * 64, _mm512_slli_epi32(pair, 16));
+			_mm512_storeu_si512(to + 128 + v * 64, _mm512_and_si512(pair, _mm512_set1_epi32((int)0xffff0000u)));
+		}
+	}
+}
+
 bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest)
 {
 	__m512 low = v_zero(), high = v_zero(), broken = v_zero();
@@ -173,7 +185,9 @@ const struct attend_gemm_table attend_gemm_avx512 = {
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,
 			[ATTEND_PACK_BF16] = GEMM_AVX512_BF16,
-			[ATTEND_PACK_INT8] = {.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 192, .tile = int8_tile},
-			[ATTEND_PACK_INT4] = {.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
+			[ATTEND_PACK_INT8] =
+				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 180, .part = 192, .tile = int8_tile},
+			[ATTEND_PACK_INT4] =
+				{.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 120, .part = 32, .tile = int4_tile},
 		},
 };

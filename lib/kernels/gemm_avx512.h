@@ -49,6 +49,7 @@ void attend_int8_tile_avx512vnni(float *tile, const float *block, const unsigned
                                  bool add, attend_ahead ahead);
 void attend_int4_tile_avx512vnni(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
                                  bool add, attend_ahead ahead);
+void attend_bf16_expand_avx512(unsigned char *to, const unsigned char *panel, size_t steps);
 bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,
                             int32_t high);
@@ -60,21 +61,22 @@ void attend_finish_avx512(const attend_tile_out *out);
 	.nr = 32, .interleave = attend_interleave_avx512, .gather = attend_gather_avx512,                       \
 	.pack_int4 = attend_pack_int4_avx512, .range = attend_range_avx512, .quantize = attend_quantize_avx512, \
 	.round_bf16 = attend_round_bf16_avx512, .finish = attend_finish_avx512
-#define GEMM_AVX512_F32                                                                            \
-	{                                                                                              \
-		.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 192, .tile = attend_f32_tile_avx512 \
+#define GEMM_AVX512_F32                                                                                         \
+	{                                                                                                           \
+		.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 1, .rate = 440, .part = 192, .tile = attend_f32_tile_avx512 \
 	}
-#define GEMM_AVX512_BF16                                                                            \
-	{                                                                                               \
-		.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 192, .tile = attend_bf16_tile_avx512 \
+#define GEMM_AVX512_BF16                                                                                         \
+	{                                                                                                            \
+		.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 2, .rate = 220, .part = 96, .tile = attend_bf16_tile_avx512, \
+		.expand_from = 3, .factor = 2, .expand = attend_bf16_expand_avx512, .expanded = attend_f32_tile_avx512   \
 	}
-#define GEMM_AVX512VNNI_INT8                                                                             \
-	{                                                                                                    \
-		.mr = 14, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 192, .tile = attend_int8_tile_avx512vnni \
+#define GEMM_AVX512VNNI_INT8                                                                                          \
+	{                                                                                                                 \
+		.mr = 14, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 440, .part = 192, .tile = attend_int8_tile_avx512vnni \
 	}
-#define GEMM_AVX512VNNI_INT4                                                                            \
-	{                                                                                                   \
-		.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = attend_int4_tile_avx512vnni \
+#define GEMM_AVX512VNNI_INT4                                                                                         \
+	{                                                                                                                \
+		.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 120, .part = 32, .tile = attend_int4_tile_avx512vnni \
 	}
 
 #endif

@@ -33,7 +33,8 @@ const struct attend_gemm_table attend_gemm_avx512bf16 = {
 	.kernel =
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,
-			[ATTEND_PACK_BF16] = {.mr = BF16_MR, .form = ATTEND_BLOCK_BF16, .unit = 1, .part = 192, .tile = bf16_tile},
+			[ATTEND_PACK_BF16] =
+				{.mr = BF16_MR, .form = ATTEND_BLOCK_BF16, .unit = 1, .rate = 220, .part = 192, .tile = bf16_tile},
 			[ATTEND_PACK_INT8] = GEMM_AVX512VNNI_INT8,
 			[ATTEND_PACK_INT4] = GEMM_AVX512VNNI_INT4,
 		},

@@ -44,7 +44,9 @@ const struct attend_gemm_table attend_gemm_avxvnni = {
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX2_F32,
 			[ATTEND_PACK_BF16] = GEMM_AVX2_BF16,
-			[ATTEND_PACK_INT8] = {.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 256, .tile = int8_tile},
-			[ATTEND_PACK_INT4] = {.mr = 6, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 64, .tile = int4_tile},
+			[ATTEND_PACK_INT8] =
+				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 220, .part = 256, .tile = int8_tile},
+			[ATTEND_PACK_INT4] =
+				{.mr = 6, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 80, .part = 64, .tile = int4_tile},
 		},
 };

@@ -120,6 +120,18 @@ void attend_bf16_tile_neon(float *tile, const float *block, const unsigned char 
 	bf16_tile(tile, block, panel, rows, steps, add, ahead);
 }
 
+/* A step of pairs is two steps of f32. */
+void attend_bf16_expand_neon(unsigned char *to, const unsigned char *panel, size_t steps)
+{
+	for (size_t s = 0; s < steps; s++, panel += 32, to += 64) {
+		for (size_t v = 0; v < NV; v++) {
+			const uint32x4_t pair = vreinterpretq_u32_u8(vld1q_u8(panel + v * 16));
+			vst1q_u8(to + v * 16, vreinterpretq_u8_u32(vshlq_n_u32(pair, 16)));
+			vst1q_u8(to + 32 + v * 16, vreinterpretq_u8_u32(vandq_u32(pair, vdupq_n_u32(0xffff0000u))));
+		}
+	}
+}
+
 /* Four rows of four into columns at a time; what is left over goes word by word. */
 void attend_interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
 {
@@ -192,7 +204,8 @@ const struct attend_gemm_table attend_gemm_neon = {
 			[ATTEND_PACK_F32] = GEMM_NEON_F32,
 			[ATTEND_PACK_BF16] = GEMM_NEON_BF16,
 			[ATTEND_PACK_INT8] =
-				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .part = 512, .tile = int8_tile},
-			[ATTEND_PACK_INT4] = {.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 128, .tile = int4_tile},
+				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .rate = 40, .part = 512, .tile = int8_tile},
+			[ATTEND_PACK_INT4] =
+				{.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 30, .part = 128, .tile = int4_tile},
 		},
 };

@@ -57,6 +57,7 @@ void attend_f32_tile_neon(float *tile, const float *block, const unsigned char *
 void attend_bf16_tile_neon(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
                            bool add, attend_ahead ahead);
 void attend_interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_bf16_expand_neon(unsigned char *to, const unsigned char *panel, size_t steps);
 bool attend_range_neon(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_neon(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,
                           int32_t high);
@@ -68,13 +69,14 @@ void attend_finish_neon(const attend_tile_out *out);
 	.nr = 8, .interleave = attend_interleave_neon, .gather = attend_gather_portable,                      \
 	.pack_int4 = attend_pack_int4_portable, .range = attend_range_neon, .quantize = attend_quantize_neon, \
 	.round_bf16 = attend_round_bf16_neon, .finish = attend_finish_neon
-#define GEMM_NEON_F32                                                                            \
-	{                                                                                            \
-		.mr = 12, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 512, .tile = attend_f32_tile_neon \
+#define GEMM_NEON_F32                                                                                        \
+	{                                                                                                        \
+		.mr = 12, .form = ATTEND_BLOCK_F32, .unit = 1, .rate = 80, .part = 512, .tile = attend_f32_tile_neon \
 	}
-#define GEMM_NEON_BF16                                                                            \
-	{                                                                                             \
-		.mr = 12, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 512, .tile = attend_bf16_tile_neon \
+#define GEMM_NEON_BF16                                                                                         \
+	{                                                                                                          \
+		.mr = 12, .form = ATTEND_BLOCK_F32, .unit = 2, .rate = 40, .part = 384, .tile = attend_bf16_tile_neon, \
+		.expand_from = 3, .factor = 2, .expand = attend_bf16_expand_neon, .expanded = attend_f32_tile_neon     \
 	}
 
 #endif

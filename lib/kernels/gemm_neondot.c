@@ -45,7 +45,8 @@ const struct attend_gemm_table attend_gemm_neondot = {
 			[ATTEND_PACK_F32] = GEMM_NEON_F32,
 			[ATTEND_PACK_BF16] = GEMM_NEON_BF16,
 			[ATTEND_PACK_INT8] =
-				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .part = 512, .tile = int8_tile},
-			[ATTEND_PACK_INT4] = {.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 128, .tile = int4_tile},
+				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .rate = 120, .part = 512, .tile = int8_tile},
+			[ATTEND_PACK_INT4] =
+				{.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 40, .part = 128, .tile = int4_tile},
 		},
 };

@@ -149,10 +149,14 @@ const struct attend_gemm_table attend_gemm_portable = {
 	.nr = NR,
 	.kernel =
 		{
-			[ATTEND_PACK_F32] = {.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 1, .part = 256, .tile = f32_tile},
-			[ATTEND_PACK_BF16] = {.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 2, .part = 256, .tile = bf16_tile},
-			[ATTEND_PACK_INT8] = {.mr = MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .part = 256, .tile = int8_tile},
-			[ATTEND_PACK_INT4] = {.mr = MR, .form = ATTEND_BLOCK_INT4, .unit = 9, .part = 32, .tile = int4_tile},
+			[ATTEND_PACK_F32] =
+				{.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 1, .rate = 40, .part = 256, .tile = f32_tile},
+			[ATTEND_PACK_BF16] =
+				{.mr = MR, .form = ATTEND_BLOCK_F32, .unit = 2, .rate = 20, .part = 256, .tile = bf16_tile},
+			[ATTEND_PACK_INT8] =
+				{.mr = MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 4, .part = 256, .tile = int8_tile},
+			[ATTEND_PACK_INT4] =
+				{.mr = MR, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 4, .part = 32, .tile = int4_tile},
 		},
 	.interleave = attend_interleave_portable,
 	.gather = attend_gather_portable,

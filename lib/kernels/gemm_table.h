@@ -17,7 +17,7 @@
 
 #include "lib/kernels/kernels.h"
 
-enum { ATTEND_GEMM_MAX_NR = 32, ATTEND_GEMM_MAX_MR = 16, ATTEND_INT4_GROUP = 32 };
+enum { ATTEND_GEMM_MAX_NR = 32, ATTEND_GEMM_MAX_MR = 32, ATTEND_INT4_GROUP = 32 };
 
 /* A tile of sums on its way to y: rows x columns (columns <= nr) of the output; pointers stand at the tile's corner.
  *   v = sum                                                       F32, BF16 (x_scale NULL)
@@ -65,10 +65,22 @@ typedef struct attend_kernel {
 	attend_block_form form;
 	size_t unit;     /* 32-bit words of a row in a step of a block */
 	size_t multiple; /* steps are padded to a multiple of this (0: 1) */
+	size_t rate;     /* bytes of panel times rows that one core multiplies in a nanosecond, roughly */
 	size_t part;     /* steps of a panel that fit the L1 cache beside the blocks */
+	bool tiled;      /* blocks are [steps/16][R][16] words, for tile registers, not [steps][R]; all have mr rows but the
+	                  * last, behind which a kernel may read and write up to 15 rows more */
 	/* tile [rows][nr] = (add: +=) block x panel over `steps`; 1 <= rows <= mr. */
 	void (*tile)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
 	             attend_ahead ahead);
+	/* From `expand_from` blocks on (0: never) a part of the panel is first written out with `factor` steps for one, which
+	 * `expanded` takes: same blocks, same bits. */
+	size_t expand_from, factor;
+	void (*expand)(unsigned char *to, const unsigned char *panel, size_t steps);
+	void (*expanded)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
+	                 attend_ahead ahead);
+	/* Before and after a task's calls, on its thread; or NULL. */
+	void (*enter)(void);
+	void (*leave)(void);
 } attend_kernel;
 
 struct attend_gemm_table {

@@ -50,6 +50,18 @@ static void row_scale(const attend_left *j, const float *x, float *scale, float 
 	}
 }
 
+/* Encoded words of rows that lie `stride` apart, as a stretch of the block. */
+static void lay(const attend_left *j, float *block, const float *words, size_t stride, size_t rows, size_t steps)
+{
+	if (!j->kernel->tiled) {
+		j->table->interleave(block, words, stride, rows, rows, steps);
+		return;
+	}
+	for (size_t s = 0; s < steps; s += 16) {
+		for (size_t r = 0; r < rows; r++, block += 16) memcpy(block, words + r * stride + s, 16 * sizeof *block);
+	}
+}
+
 /* Four u8 a word. Inputs behind k meet zero weights. */
 static void block_int8(const attend_left *j, float *block, const float *x, size_t first, size_t rows)
 {
@@ -70,7 +82,7 @@ static void block_int8(const attend_left *j, float *block, const float *x, size_
 			                   255 - shift);
 			memset(bytes + count, 0, steps * 4 - count);
 		}
-		j->table->interleave(block + s0 * rows, words, PART / 4, rows, rows, steps);
+		lay(j, block + s0 * rows, words, PART / 4, rows, steps);
 	}
 }
 
@@ -108,7 +120,7 @@ static void block_bf16(const attend_left *j, float *block, const float *x, size_
 			memset(halves + count, 0, (steps * 2 - count) * sizeof *halves);
 			memcpy(words + r * (PART / 2), halves, steps * 2 * sizeof *halves);
 		}
-		j->table->interleave(block + s0 * rows, words, PART / 2, rows, rows, steps);
+		lay(j, block + s0 * rows, words, PART / 2, rows, steps);
 	}
 }
 
@@ -136,7 +148,9 @@ size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type
 {
 	const size_t words =
 		attend_product_bytes(m, attend_type_steps(table, type, k), table->kernel[type].unit * sizeof(float));
-	return attend_sum_bytes(words, type >= ATTEND_PACK_INT8 ? 2 * attend_product_bytes(m, 1, sizeof(float)) : 0);
+	const size_t behind = table->kernel[type].tiled ? 16 * 64 : 0;
+	return attend_sum_bytes(words,
+	                        behind + (type >= ATTEND_PACK_INT8 ? 2 * attend_product_bytes(m, 1, sizeof(float)) : 0));
 }
 
 attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type,
@@ -151,7 +165,7 @@ attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *tabl
 		.stride_k = stride_k,
 		.k = k,
 		.steps = attend_type_steps(table, type, k),
-		.runs = attend_runs_of(m, kernel->mr),
+		.runs = kernel->tiled ? attend_runs_whole(m, kernel->mr) : attend_runs_of(m, kernel->mr),
 		.blocks = scratch,
 	};
 	if (type >= ATTEND_PACK_INT8) {

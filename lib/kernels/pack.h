@@ -6,14 +6,21 @@
 #include "lib/core/threads.h"
 #include "lib/kernels/gemm_table.h"
 
-/* m things in `count` runs of nearly equal length; the first `larger` runs have one more. */
+/* m things in `count` runs of `size`; the first `larger` runs have one more, the last one ends at m. */
 typedef struct attend_runs {
-	size_t count, size, larger;
+	size_t count, size, larger, m;
 } attend_runs;
 
+/* Of nearly equal length. */
 static inline attend_runs attend_runs_in(size_t m, size_t count)
 {
-	return count ? (attend_runs){count, m / count, m % count} : (attend_runs){0, 0, 0};
+	return count ? (attend_runs){count, m / count, m % count, m} : (attend_runs){0, 0, 0, 0};
+}
+
+/* All of `size` but the last. */
+static inline attend_runs attend_runs_whole(size_t m, size_t size)
+{
+	return (attend_runs){m / size + (m % size != 0), size, 0, m};
 }
 
 static inline attend_runs attend_runs_of(size_t m, size_t most)
@@ -23,7 +30,8 @@ static inline attend_runs attend_runs_of(size_t m, size_t most)
 
 static inline size_t attend_run_start(const attend_runs *runs, size_t i)
 {
-	return i * runs->size + (i < runs->larger ? i : runs->larger);
+	const size_t start = i * runs->size + (i < runs->larger ? i : runs->larger);
+	return start < runs->m ? start : runs->m;
 }
 
 /* a*b*size rounded up to 64 bytes; SIZE_MAX when it overflows: no allocation of that succeeds. */

@@ -7,8 +7,10 @@
 #include "lib/kernels/pack.h"
 #include "lib/kernels/row_table.h"
 
-/* Rows of a task at most: its tile is 16 KB. */
-enum { TASK_ROWS = 128 };
+/* Rows of a task at most: its tile is 16 KB. Tiled kernels write up to BEHIND rows more. */
+enum { TASK_ROWS = 128, BEHIND = 15 };
+/* An expanded part of a panel at most: it shares the L1 cache with blocks. */
+enum { EXPANDED_BYTES = 24 << 10 };
 /* Nanoseconds that a task should take at least, and tasks of each thread at most: more balance better, fewer let a thread
  * read on where it is. */
 enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
@@ -101,28 +103,38 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
 	const size_t step_lines = (4 * job->step_bytes + 63) / 64,
 				 lines = (step_lines + block1 - block0 - 1) / (block1 - block0);
-	_Alignas(64) float tile[TASK_ROWS * ATTEND_GEMM_MAX_NR];
+	const attend_kernel *kernel = left->kernel;
+	const bool expand = kernel->expand_from && block1 - block0 >= kernel->expand_from;
+	const size_t factor = expand ? kernel->factor : 1;
+	_Alignas(64) float tile[(TASK_ROWS + BEHIND) * ATTEND_GEMM_MAX_NR];
+	_Alignas(64) unsigned char expanded[EXPANDED_BYTES];
 	(void)worker;
 	if (job->fill) attend_left_fill(left, block0, block1);
+	if (kernel->enter) kernel->enter();
 	for (size_t i = panel0; i < panel1; i++) {
 		const unsigned char *panel = job->product->panels + i * job->panel_bytes;
 		size_t s0 = 0;
 		do {
-			const size_t steps = left->steps - s0 < left->kernel->part ? left->steps - s0 : left->kernel->part;
+			const size_t steps = left->steps - s0 < kernel->part ? left->steps - s0 : kernel->part;
 			const unsigned char *part = panel + s0 * job->step_bytes;
-			attend_ahead ahead = {part + steps * job->step_bytes, lines};
+			attend_ahead ahead = {part + steps * job->step_bytes, (lines + factor - 1) / factor};
+			if (expand) {
+				kernel->expand(expanded, part, steps);
+				part = expanded;
+			}
 			for (size_t b = block0; b < block1; b++) {
 				const size_t row = attend_run_start(&left->runs, b), rows = attend_run_start(&left->runs, b + 1) - row;
 				if (s0 + steps == left->steps) ask_outputs(job, row, rows, i * nr);
-				left->kernel->tile(tile + (row - row0) * nr,
-				                   left->blocks + (row * left->steps + s0 * rows) * left->kernel->unit, part, rows,
-				                   steps, s0 != 0, ahead);
-				ahead.at += steps / 4 * lines * 64;
+				const float *block = left->blocks + (row * left->steps + s0 * rows) * kernel->unit;
+				(expand ? kernel->expanded : kernel->tile)(tile + (row - row0) * nr, block, part, rows, steps * factor,
+				                                           s0 != 0, ahead);
+				ahead.at += steps * factor / 4 * ahead.lines * 64;
 			}
 			s0 += steps;
 		} while (s0 < left->steps);
 		epilogue_tile(job, tile, row0, row1 - row0, panel, i * nr);
 	}
+	if (kernel->leave) kernel->leave();
 }
 
 static void fill_task(void *arg, size_t index, unsigned worker)
@@ -133,9 +145,11 @@ static void fill_task(void *arg, size_t index, unsigned worker)
 }
 
 /* About how many nanoseconds one panel takes: arithmetic, or reading it from memory. */
-static size_t panel_cost(size_t rows, size_t panel_bytes)
+static size_t panel_cost(size_t rows, size_t panel_bytes, size_t rate)
 {
-	return panel_bytes * (rows < 16 ? 16 : rows) / 256;
+	enum { READ_RATE = 16 };
+	const size_t arithmetic = panel_bytes * rows / rate, reading = panel_bytes / READ_RATE;
+	return arithmetic > reading ? arithmetic : reading;
 }
 
 /* Into how many groups the panels are cut: a multiple of the team where there is work for it. */
@@ -173,8 +187,10 @@ void attend_product_run(const attend_product *p)
 		job.groups = attend_runs_in(panels, 1);
 		job.fill = true;
 	} else {
-		job.groups = attend_runs_in(panels, groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes),
-		                                              job.chunks.count));
+		job.groups =
+			attend_runs_in(panels,
+		                   groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes, left->kernel->rate),
+		                             job.chunks.count));
 		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
 		if (!left->in_place) attend_run_tasks(job.fills.count, fill_task, &job, p->m * p->k);
 	}

@@ -1,0 +1,108 @@
+/* gemm_amx.c: bf16 and int8 products on tile registers (Intel SDM vol. 1 chapter 18): two tiles of 16 rows of x and two of
+ * 16 columns of a panel make four tiles of sums. A tile row is 16 words: the words of 16 steps. All tiles have 16 rows;
+ * what stands behind the last row of x is multiplied too and never looked at, because telling the CPU of fewer rows takes
+ * longer than a whole block. f32 and int4 are AVX-512's.
+ *
+ * tdpbf16ps rounds to nearest, flushes subnormals, and adds the even and odd products of 32 inputs in an order of its own:
+ * the same for every row. */
+#include "lib/kernels/gemm_avx512.h"
+
+enum { TILE_ROWS = 16, STEPS = 16, BLOCK_ROWS = 32, STEP_BYTES = 128, TILE_BYTES = TILE_ROWS * STEPS * 4 };
+
+/* Sums 0 1 / 2 3, rows 4 5, columns 6 7. */
+static void enter(void)
+{
+	static const struct config {
+		uint8_t palette, start_row, reserved[14];
+		uint16_t row_bytes[16];
+		uint8_t rows[16];
+	} config = {
+		.palette = 1,
+		.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+		.rows = {16, 16, 16, 16, 16, 16, 16, 16},
+	};
+	_tile_loadconfig(&config);
+}
+
+/* Tile registers in use would be saved at every switch of threads. */
+static void leave(void)
+{
+	_tile_release();
+}
+
+static inline void ask_ahead(attend_ahead *ahead)
+{
+	for (size_t l = 0; l < ahead->lines * (STEPS / 4); l++, ahead->at += 64) __builtin_prefetch(ahead->at, 0, 2);
+}
+
+#define TILE_KERNEL(name, multiply)                                                                                    \
+	static void name(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add, \
+	                 attend_ahead ahead)                                                                               \
+	{                                                                                                                  \
+		const bool two = rows > TILE_ROWS;                                                                             \
+		const unsigned char *x = (const unsigned char *)block;                                                         \
+		const size_t x_bytes = rows * STEPS * 4;                                                                       \
+		float *low = tile + (two ? TILE_ROWS * 32 : 0);                                                                \
+		if (add) {                                                                                                     \
+			_tile_loadd(0, tile, STEP_BYTES);                                                                          \
+			_tile_loadd(1, tile + 16, STEP_BYTES);                                                                     \
+			_tile_loadd(2, low, STEP_BYTES);                                                                           \
+			_tile_loadd(3, low + 16, STEP_BYTES);                                                                      \
+		} else {                                                                                                       \
+			_tile_zero(0);                                                                                             \
+			_tile_zero(1);                                                                                             \
+			_tile_zero(2);                                                                                             \
+			_tile_zero(3);                                                                                             \
+		}                                                                                                              \
+		for (size_t s = 0; s < steps; s += STEPS, x += x_bytes, panel += STEPS * STEP_BYTES) {                         \
+			ask_ahead(&ahead);                                                                                         \
+			_tile_loadd(6, panel, STEP_BYTES);                                                                         \
+			_tile_loadd(4, x, STEPS * 4);                                                                              \
+			multiply(0, 4, 6);                                                                                         \
+			_tile_loadd(7, panel + 64, STEP_BYTES);                                                                    \
+			multiply(1, 4, 7);                                                                                         \
+			if (two) {                                                                                                 \
+				_tile_loadd(5, x + TILE_BYTES, STEPS * 4);                                                             \
+				multiply(2, 5, 6);                                                                                     \
+				multiply(3, 5, 7);                                                                                     \
+			}                                                                                                          \
+		}                                                                                                              \
+		_tile_stored(0, tile, STEP_BYTES);                                                                             \
+		_tile_stored(1, tile + 16, STEP_BYTES);                                                                        \
+		if (two) {                                                                                                     \
+			_tile_stored(2, low, STEP_BYTES);                                                                          \
+			_tile_stored(3, low + 16, STEP_BYTES);                                                                     \
+		}                                                                                                              \
+	}
+
+TILE_KERNEL(bf16_tile, _tile_dpbf16ps)
+TILE_KERNEL(int8_tile, _tile_dpbusd)
+
+const struct attend_gemm_table attend_gemm_amx = {
+	GEMM_AVX512_COMMON,
+	.kernel =
+		{
+			[ATTEND_PACK_F32] = GEMM_AVX512_F32,
+			[ATTEND_PACK_BF16] = {.mr = BLOCK_ROWS,
+                                  .form = ATTEND_BLOCK_BF16,
+                                  .unit = 1,
+                                  .multiple = STEPS,
+                                  .rate = 1500,
+                                  .part = 192,
+                                  .tiled = true,
+                                  .tile = bf16_tile,
+                                  .enter = enter,
+                                  .leave = leave},
+			[ATTEND_PACK_INT8] = {.mr = BLOCK_ROWS,
+                                  .form = ATTEND_BLOCK_INT8,
+                                  .unit = 1,
+                                  .multiple = STEPS,
+                                  .rate = 1500,
+                                  .part = 192,
+                                  .tiled = true,
+                                  .tile = int8_tile,
+                                  .enter = enter,
+                                  .leave = leave},
+			[ATTEND_PACK_INT4] = GEMM_AVX512VNNI_INT4,
+		},
+};
