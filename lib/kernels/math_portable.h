@@ -221,14 +221,22 @@ static inline float math_slope(float x, attend_activation act)
 }
 
 /* Every activation, so that a loop can be written once for each with a constant: M(name). */
-#define ATTEND_EACH_ACTIVATION(M)                                                                         \
-	M(ATTEND_ACT_NONE)                                                                                    \
-	M(ATTEND_ACT_RELU)                                                                                    \
-	M(ATTEND_ACT_GELU)                                                                                    \
-	M(ATTEND_ACT_GELU_NEW)                                                                                \
-	M(ATTEND_ACT_GELU_FAST)                                                                               \
-	M(ATTEND_ACT_QUICK_GELU)                                                                              \
-	M(ATTEND_ACT_GELU_10) M(ATTEND_ACT_SILU) M(ATTEND_ACT_TANH) M(ATTEND_ACT_SIGMOID) M(ATTEND_ACT_RELU2) \
-		M(ATTEND_ACT_RELU6) M(ATTEND_ACT_LEAKY_RELU) M(ATTEND_ACT_MISH)
+/* clang-format off: it does not settle on this list */
+#define ATTEND_EACH_ACTIVATION(M) \
+	M(ATTEND_ACT_NONE) \
+	M(ATTEND_ACT_RELU) \
+	M(ATTEND_ACT_GELU) \
+	M(ATTEND_ACT_GELU_NEW) \
+	M(ATTEND_ACT_GELU_FAST) \
+	M(ATTEND_ACT_QUICK_GELU) \
+	M(ATTEND_ACT_GELU_10) \
+	M(ATTEND_ACT_SILU) \
+	M(ATTEND_ACT_TANH) \
+	M(ATTEND_ACT_SIGMOID) \
+	M(ATTEND_ACT_RELU2) \
+	M(ATTEND_ACT_RELU6) \
+	M(ATTEND_ACT_LEAKY_RELU) \
+	M(ATTEND_ACT_MISH)
+/* clang-format on */
 
 #endif
