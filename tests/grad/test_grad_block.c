@@ -34,10 +34,10 @@ static void plan(setup *s, bool recompute)
 	assert_ok(attend_session_new(&s->session, &s->small.network, &options));
 }
 
-static void make(setup *s, small_shape shape, bool dropout)
+static void make_wide(setup *s, small_shape shape, bool dropout, size_t times)
 {
 	*s = (setup){.dropout = dropout};
-	small_network_make(&s->small, shape, 7);
+	small_network_make_wide(&s->small, shape, 7, times);
 	attend_network *n = &s->small.network;
 	if (dropout) {
 		for (int i = 0; i < 2; i++) {
@@ -53,6 +53,11 @@ static void make(setup *s, small_shape shape, bool dropout)
 	if (n->arch.has_decoder)
 		small_batch_make(&s->decoder, &n->arch.decoder, n->arch.has_encoder ? decoder_lengths : lengths, SEQUENCES, 5);
 	plan(s, false);
+}
+
+static void make(setup *s, small_shape shape, bool dropout)
+{
+	make_wide(s, shape, dropout, 1);
 }
 
 static void unmake(setup *s)
@@ -254,7 +259,7 @@ static void test_same_bits(void **state)
 	(void)state;
 	for (int shape = 0; shape < SMALL_SHAPES; shape++) {
 		setup s;
-		make(&s, (small_shape)shape, true);
+		make_wide(&s, (small_shape)shape, true, 6);
 		attend_network *n = &s.small.network;
 		const attend_head_kind kind = n->arch.heads[0].kind;
 		float *first = NULL;
