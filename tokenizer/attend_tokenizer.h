@@ -78,7 +78,8 @@ typedef struct attend_encoding {
 	attend_span *byte_offsets;    /* the same in bytes */
 	int32_t *word_ids;            /* index of the pre-token (added tokens count) in its text; -1 for added specials */
 	int32_t *sequence_ids;        /* 0: of the first text, 1: of the second, -1: special */
-	const char **tokens;          /* spelling; borrowed from the tokenizer or the encoding, lengths in token_sizes */
+	const char **tokens; /* spelling: as in the vocabulary, of added tokens as found in the text; NUL-terminated,
+	                                 borrowed from the tokenizer or the encoding; lengths in token_sizes */
 	uint32_t *token_sizes;
 	struct attend_encoding *overflowing; /* windows that truncation cut off, in the reference's order */
 	size_t overflowing_count;

@@ -191,7 +191,7 @@ typedef struct attend_added_token {
 typedef struct attend_added_tokens attend_added_tokens;
 void attend_added_tokens_free(attend_added_tokens *added);
 
-/* ---- the tokenizer: stages.c encoding.c decode.c ---- */
+/* ---- the tokenizer: tokenizer.c encode.c stages.c lanes.c truncation.c encoding.c ---- */
 
 struct attend_tokenizer {
 	attend_normalizer *normalizer;     /* NULL: none */
