@@ -62,7 +62,8 @@ static attend_status bind_all(attend_binder *b)
 	attend_network *network = b->network;
 	const attend_arch *arch = &network->arch;
 	ATTEND_TRY(attend_binder_index(b));
-	b->missing = &b->report->missing;
+	b->create = b->options->from_scratch;
+	b->missing = b->create ? &b->report->missing_head : &b->report->missing;
 	if (arch->has_encoder) ATTEND_TRY(attend_binder_stack(b, 0));
 	if (arch->has_decoder) ATTEND_TRY(attend_binder_stack(b, 1));
 	if (arch->bridge) ATTEND_TRY(attend_binder_bridge(b));
@@ -86,7 +87,9 @@ attend_status attend_bind(attend_network *network, attend_bind_report *report, a
 	                   .config = config,
 	                   .weights = weights,
 	                   .options = options != NULL ? options : &defaults,
-	                   .capacity = count + 16}; /* a new head has fewer than 16 tensors */
+	                   .capacity = count + 16};   /* a new head has fewer than 16 tensors */
+	if (options != NULL && options->from_scratch) /* a block has fewer than 48, a stack's embeddings fewer than 16 */
+		b.capacity += 32 + 48 * (config->arch.encoder.layers + config->arch.decoder.layers);
 	network->arch = config->arch;
 	config->arch.layers = NULL;
 	b.used = calloc(count + 1, sizeof *b.used);

@@ -34,6 +34,7 @@ typedef struct attend_bind_options {
 	/* Classes of the sequence and token heads instead of config.json's (attend_config_set_labels); NULL: as they are. */
 	const char *const *labels;
 	size_t label_count;
+	bool from_scratch; /* every tensor is made as those of a new head are; no file of weights is read */
 	uint64_t seed;
 	bool lenient; /* inspect: what is missing is only reported; the network may not be run */
 } attend_bind_options;

@@ -235,6 +235,16 @@ attend_status attend_binder_take(attend_binder *b, attend_param **out, const att
 	return ATTEND_OK;
 }
 
+static bool is_norm_weight(attend_role role)
+{
+	static const attend_role norms[] = {ATTEND_ROLE_EMBEDDING_NORM_W, ATTEND_ROLE_ATTENTION_NORM_W,
+	                                    ATTEND_ROLE_CROSS_NORM_W,     ATTEND_ROLE_FFN_NORM_W,
+	                                    ATTEND_ROLE_FINAL_NORM_W,     ATTEND_ROLE_HEAD_NORM_W};
+	for (size_t i = 0; i < sizeof norms / sizeof *norms; i++)
+		if (norms[i] == role) return true;
+	return false;
+}
+
 /* New weights: N(0, initializer_range), norm weights 1, biases 0. */
 static attend_status create(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want,
                             const char *name)
@@ -245,7 +255,7 @@ static attend_status create(attend_binder *b, attend_param **out, const attend_p
 	p->values = attend_alloc_aligned((count ? count : 1) * sizeof(float));
 	if (p->values == NULL) return attend_fail_memory(count * sizeof(float), p->name);
 	attend_rng rng = {.seed = b->options->seed, .stream = b->stream++};
-	const float constant = want->role == ATTEND_ROLE_HEAD_NORM_W ? 1.0f : 0.0f;
+	const float constant = is_norm_weight(want->role) ? 1.0f : 0.0f;
 	for (size_t i = 0; i < count; i++)
 		p->values[i] = want->cols == 0 ? constant : (float)(attend_rng_normal(&rng) * b->config->init_range);
 	p->stored = (attend_tensor){.dtype = ATTEND_DTYPE_F32,
@@ -264,7 +274,8 @@ attend_status attend_binder_get(attend_binder *b, attend_param **out, const atte
 	const ptrdiff_t found = attend_binder_find(b, place, want->pattern, want->suffix);
 	const bool replaced = b->create && found != ATTEND_NO_TENSOR && !fits(b, (size_t)found, want);
 	if (found != ATTEND_NO_TENSOR && !replaced) return attend_binder_take(b, out, place, want, (size_t)found);
-	if (want->optional && !b->create) return ATTEND_OK;
+	/* sinusoids need no table */
+	if (want->optional && (!b->create || want->role == ATTEND_ROLE_POSITION_EMBEDDING)) return ATTEND_OK;
 	char name[MAX_NAME];
 	const bool bare = place->head || b->config->arch.default_head == ATTEND_HEAD_BASE ||
 	                  (place->model->bare_heads >> b->config->arch.default_head & 1u) != 0;

@@ -67,7 +67,7 @@ static attend_status tied_out(attend_binder *b, attend_linear *out, attend_head_
 	attend_param *word = b->network->stacks[place->stack].word.param;
 	const ptrdiff_t found = attend_binder_find(b, place, weight->pattern, weight->suffix);
 	const bool own = found != ATTEND_NO_TENSOR && (word == NULL || !is_copy(b, found, word));
-	if (own || word == NULL) {
+	if (own || word == NULL || (b->options->from_scratch && !arch->tied)) {
 		if (!b->dry) arch->tied = false;
 		return linear(b, out, place, weight, bias);
 	}

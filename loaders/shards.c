@@ -177,6 +177,12 @@ attend_status attend_weights_open_file(attend_weights **out, const char *path)
 	return status;
 }
 
+attend_status attend_weights_none(attend_weights **out)
+{
+	if ((*out = calloc(1, sizeof **out)) == NULL) return attend_fail_memory(sizeof **out, "weights");
+	return ATTEND_OK;
+}
+
 void attend_weights_free(attend_weights *weights)
 {
 	if (weights == NULL) return;

@@ -15,6 +15,8 @@ attend_status attend_weights_open(attend_weights **out, const char *dir);
 
 /* One file of any name. */
 attend_status attend_weights_open_file(attend_weights **out, const char *path);
+/* No tensors at all, for a model that is made anew. */
+attend_status attend_weights_none(attend_weights **out);
 void attend_weights_free(attend_weights *weights);
 
 /* Borrowed from the weights. `find` gives false when there is no tensor of this name. */
