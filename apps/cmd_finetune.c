@@ -17,6 +17,12 @@ static const attend_option options[] = {
      NULL},
 	{"train-file", 0, ATTEND_OPTION_FILE, "FILE", "labelled texts: csv, tsv, jsonl, fastText lines, plain or gz", 0, 0,
      false, "input"},
+	{"task", 0, ATTEND_OPTION_WORD, "sequence|mlm|lm", "classify labelled texts, or model plain text [sequence]", 0, 0,
+     false, NULL},
+	{"mlm-probability", 0, ATTEND_OPTION_JSON, "X", "with mlm: share of the tokens to guess [0.15]", 0, 0, false, NULL},
+	{"mlm-whole-word", 0, ATTEND_OPTION_FLAG, NULL, "with mlm: mask whole words", 0, 0, false, NULL},
+	{"from-scratch", 0, ATTEND_OPTION_FLAG, NULL, "with mlm, lm: new weights; the folder needs config and tokenizer", 0,
+     0, false, NULL},
 	{"validation-file", 0, ATTEND_OPTION_FILE, "FILE", "labelled texts to measure on", 0, 0, false, NULL},
 	{"validation-split", 0, ATTEND_OPTION_JSON, "X", "hold out this share of the training file instead", 0, 0, false,
      NULL},
@@ -152,6 +158,7 @@ static void on_evaluated(void *payload, const attend_train_progress *p, const at
 	fprintf(stderr, "validation at step %zu: loss %.4f", p->step, m->loss);
 	if (!isnan(m->accuracy)) fprintf(stderr, "  accuracy %.4f  F1 %.4f", m->accuracy, m->f1_macro);
 	if (!isnan(m->pearson)) fprintf(stderr, "  Pearson %.4f  Spearman %.4f", m->pearson, m->spearman);
+	if (!isnan(m->perplexity)) fprintf(stderr, "  perplexity %.3f", m->perplexity);
 	fputc('\n', stderr);
 }
 
@@ -257,7 +264,7 @@ static int run(const attend_args *args)
 
 const attend_command attend_command_finetune = {
 	.name = "finetune",
-	.summary = "train a classifier from labelled texts",
+	.summary = "train a classifier from labelled texts, or a language model from plain text",
 	.details = "Writes a plain HuggingFace folder: weights, config.json, tokenizer, a model card,\n"
 			   "trainer_state.json, log.jsonl, all_results.json and loss.svg. Names and defaults\n"
 			   "are those of HF's Trainer; fastText's -input -output -lr -epoch work too. The same\n"

@@ -1,4 +1,4 @@
-/* attend_train.h: fine-tuning: a labelled file in, a HuggingFace folder with a better model out.
+/* attend_train.h: fine-tuning: a labelled file (or plain text) in, a HuggingFace folder with a better model out.
  *
  *     attend_recipe *recipe;
  *     attend_trainer *trainer;
@@ -65,6 +65,7 @@ typedef struct attend_train_plan {
 typedef struct attend_train_metrics {
 	double loss, accuracy, f1_macro, f1_micro, matthews; /* NaN where they do not apply */
 	double pearson, spearman, mse, mae;
+	double perplexity; /* of language models: exp(loss) */
 	size_t examples;
 } attend_train_metrics;
 

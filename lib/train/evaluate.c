@@ -218,7 +218,8 @@ static attend_status measure(store *s, attend_evaluation *out)
 {
 	attend_train_metrics *m = &out->metrics;
 	const size_t n = s->data->count;
-	m->accuracy = m->f1_macro = m->f1_micro = m->matthews = m->pearson = m->spearman = m->mse = m->mae = NAN;
+	m->accuracy = m->f1_macro = m->f1_micro = m->matthews = m->pearson = m->spearman = m->mse = m->mae = m->perplexity =
+		NAN;
 	m->examples = n;
 	if (s->regression) {
 		double *pairs = attend_alloc_array(2 * n, sizeof *pairs);

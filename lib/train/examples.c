@@ -89,6 +89,7 @@ void attend_examples_free(attend_examples *examples)
 	free(examples->starts);
 	free(examples->ids);
 	free(examples->types);
+	free(examples->marks);
 	*examples = (attend_examples){0};
 }
 

@@ -9,6 +9,7 @@ typedef struct attend_examples {
 	size_t count;
 	size_t *starts; /* [count + 1] into ids and types */
 	int32_t *ids, *types;
+	uint8_t *marks;  /* of plain text (masking.h); else NULL */
 	size_t too_long; /* examples that were cut */
 	size_t longest;  /* tokens */
 } attend_examples;

@@ -51,6 +51,10 @@ static const entry entries[] = {
 	REAL_ENTRY(validation_split, 0, 0.9, 0),
 	TEXT_ENTRY(truncate, "", "|left|right"),
 	WHOLE_ENTRY(max_seq_length, 0, 1 << 24, 0),
+	TEXT_ENTRY(task, "sequence", "sequence|mlm|lm"),
+	REAL_ENTRY(mlm_probability, 0, 1, 0.15),
+	FLAG_ENTRY(mlm_whole_word, 0),
+	FLAG_ENTRY(from_scratch, 0),
 	REAL_ENTRY(num_train_epochs, 0, 1e6, 3),
 	WHOLE_ENTRY(max_steps, -1, 1e12, -1),
 	WHOLE_ENTRY(per_device_train_batch_size, 1, 65536, 8),
@@ -287,6 +291,12 @@ attend_status attend_recipe_check(const attend_recipe *recipe)
 	if (!*r->output_dir) return attend_fail(ATTEND_ERR_ARG, "no output folder (output_dir)");
 	if (*r->validation_file && r->validation_split > 0)
 		return attend_fail(ATTEND_ERR_ARG, "validation_file and validation_split exclude each other");
+	const bool plain = strcmp(r->task, "sequence") != 0;
+	if (r->from_scratch && !plain) return attend_fail(ATTEND_ERR_ARG, "from_scratch needs task mlm or lm");
+	if (plain && strcmp(r->metric_for_best_model, "loss") != 0)
+		return attend_fail(ATTEND_ERR_ARG, "metric_for_best_model: task %s has its loss, not %s", r->task,
+		                   r->metric_for_best_model);
+	if (plain && *r->class_weights) return attend_fail(ATTEND_ERR_ARG, "class_weights: task %s has no labels", r->task);
 	const bool validates = *r->validation_file || r->validation_split > 0;
 	if (!validates && (r->load_best_model_at_end || r->early_stopping_patience > 0))
 		return attend_fail(ATTEND_ERR_ARG, "load_best_model_at_end and early_stopping_patience need validation data");

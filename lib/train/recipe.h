@@ -20,6 +20,10 @@ struct attend_recipe {
 	double validation_split;
 	char *truncate;         /* "", "left", "right" */
 	int64_t max_seq_length; /* 0: the model's limit */
+	/* task */
+	char *task; /* "sequence", "mlm", "lm" */
+	double mlm_probability;
+	bool mlm_whole_word, from_scratch;
 	/* steps */
 	double num_train_epochs;
 	int64_t max_steps; /* -1: by epochs */

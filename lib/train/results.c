@@ -9,6 +9,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
+#include "lib/train/text_task.h"
 
 /* Members of metrics by their names in HF's logs. */
 static const struct named_metric {
@@ -24,6 +25,7 @@ static const struct named_metric {
 	{"eval_spearman", offsetof(attend_train_metrics, spearman)},
 	{"eval_mse", offsetof(attend_train_metrics, mse)},
 	{"eval_mae", offsetof(attend_train_metrics, mae)},
+	{"eval_perplexity", offsetof(attend_train_metrics, perplexity)},
 };
 enum { NAMED = sizeof named / sizeof *named };
 
@@ -81,6 +83,10 @@ static void put_identity(attend_buffer *out, const attend_trainer *t)
 	                     r->per_device_train_batch_size, r->gradient_accumulation_steps, r->max_tokens_per_batch);
 	attend_buffer_printf(out, ", \"optim\": \"%s\", \"schedule\": \"%s\"", r->optim, r->lr_scheduler_type);
 	put_number(out, ", \"learning_rate\": ", r->learning_rate);
+	if (!t->text_task) return;
+	attend_buffer_printf(out, ", \"task\": \"%s\", \"block\": %zu, \"whole_word\": %s", r->task,
+	                     t->train_examples.longest, r->mlm_whole_word ? "true" : "false");
+	put_number(out, ", \"mlm_probability\": ", r->mlm_probability);
 }
 
 attend_status attend_results_write_state(const attend_trainer *trainer, const char *dir)
@@ -277,14 +283,18 @@ static attend_status write_card(const attend_trainer *t, const char *dir)
 	attend_buffer text = {0};
 	const attend_log_entry *e = last_evaluation(t);
 	attend_buffer_printf(
-		&text,
-		"---\nlibrary_name: transformers\npipeline_tag: text-classification\ntags: [attend]\n---\n\n# %s, fine-tuned\n\n",
-		base_name(t->recipe->model_name_or_path));
-	attend_buffer_printf(&text, "A %s of %zu labels, trained with attend %s on %zu examples (hash %016" PRIx64 ").\n\n",
-	                     t->regression ? "regression"
-	                     : t->multi    ? "multi-label classifier"
-	                                   : "classifier",
-	                     t->outputs, attend_version(), t->member_count, t->train->hash);
+		&text, "---\nlibrary_name: transformers\npipeline_tag: %s\ntags: [attend]\n---\n\n# %s, fine-tuned\n\n",
+		t->text_task ? t->text_task->pipeline : "text-classification", base_name(t->recipe->model_name_or_path));
+	if (t->text_task)
+		attend_buffer_printf(&text, "A %s, trained with attend %s on %zu blocks of text (hash %016" PRIx64 ").\n\n",
+		                     t->text_task->title, attend_version(), t->member_count, t->train->hash);
+	else
+		attend_buffer_printf(&text,
+		                     "A %s of %zu labels, trained with attend %s on %zu examples (hash %016" PRIx64 ").\n\n",
+		                     t->regression ? "regression"
+		                     : t->multi    ? "multi-label classifier"
+		                                   : "classifier",
+		                     t->outputs, attend_version(), t->member_count, t->train->hash);
 	if (e) {
 		attend_buffer_printf(&text, "| validation (%zu examples) | |\n|---|---|\n", e->metrics.examples);
 		for (size_t i = 0; i < NAMED; i++) {

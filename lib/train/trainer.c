@@ -8,6 +8,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
+#include "lib/train/text_task.h"
 
 /* ---- Data ---------------------------------------------------------------------------------------------------------------- */
 
@@ -86,23 +87,26 @@ static attend_status split(attend_trainer *t)
 static attend_status load_model(attend_trainer *t, const char *dir)
 {
 	static const char *const one[] = {"LABEL_0"};
-	const attend_bind_options bind = {.has_head = true,
-	                                  .head = ATTEND_HEAD_SEQUENCE,
-	                                  .new_head = true,
-	                                  .labels = t->regression ? one : (const char *const *)t->train->label_names,
-	                                  .label_count = t->regression ? 1 : t->train->label_count,
-	                                  .seed = (uint64_t)t->recipe->seed};
+	const attend_head_kind kind = t->text_task ? t->text_task->head : ATTEND_HEAD_SEQUENCE;
+	attend_bind_options bind = {.has_head = true, .head = kind, .new_head = true, .seed = (uint64_t)t->recipe->seed};
+	if (!t->text_task) {
+		bind.labels = t->regression ? one : (const char *const *)t->train->label_names;
+		bind.label_count = t->regression ? 1 : t->train->label_count;
+	}
+	bind.from_scratch = t->recipe->from_scratch && !t->recipe->resume;
 	ATTEND_TRY(attend_checkpoint_load(&t->checkpoint, dir, &bind));
 	t->network = &t->checkpoint->network;
-	t->checkpoint->config.problem = t->regression ? ATTEND_PROBLEM_REGRESSION
-	                                : t->multi    ? ATTEND_PROBLEM_MULTI_LABEL
-	                                              : ATTEND_PROBLEM_SINGLE_LABEL;
-	const int head = attend_network_find_head(t->network, ATTEND_HEAD_SEQUENCE);
+	if (!t->text_task)
+		t->checkpoint->config.problem = t->regression ? ATTEND_PROBLEM_REGRESSION
+		                                : t->multi    ? ATTEND_PROBLEM_MULTI_LABEL
+		                                              : ATTEND_PROBLEM_SINGLE_LABEL;
+	const int head = attend_network_find_head(t->network, kind);
 	if (head < 0)
-		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: this architecture has no sequence head to train", dir);
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: this architecture has no '%s' head to train", dir,
+		                   attend_head_kind_name(kind));
 	attend_arch *arch = &t->network->arch;
 	t->head = (size_t)head;
-	t->outputs = arch->heads[head].outputs;
+	t->outputs = t->text_task ? 1 : arch->heads[head].outputs; /* of a vocabulary no logits are kept here */
 	t->two_stacks = arch->has_encoder && attend_head_stack(arch, &arch->heads[head]) == 1;
 	const attend_stack_arch *reads = arch->has_encoder ? &arch->encoder : &arch->decoder;
 	t->with_types = (reads->types > 0 && !reads->types_use_words) || reads->relative == ATTEND_RELATIVE_XLNET;
@@ -184,7 +188,7 @@ static attend_status describe_lengths(attend_trainer *t)
 
 static attend_status count_labels(attend_trainer *t)
 {
-	if (t->regression) return ATTEND_OK;
+	if (t->regression || t->text_task) return ATTEND_OK;
 	if (!(t->label_examples = calloc(t->train->label_count + 1, sizeof *t->label_examples)))
 		return attend_fail_memory(t->train->label_count, "labels");
 	for (size_t i = 0; i < t->member_count; i++) {
@@ -234,7 +238,7 @@ static attend_status plan_batch(attend_trainer *t)
 	t->ids = attend_alloc_array(t->max_tokens, sizeof *t->ids);
 	t->types = attend_alloc_array(t->max_tokens, sizeof *t->types);
 	t->decoder_ids = attend_alloc_array(t->max_tokens, sizeof *t->decoder_ids);
-	t->labels = attend_alloc_array(t->max_sequences, sizeof *t->labels);
+	t->labels = attend_alloc_array(t->text_task ? t->max_tokens : t->max_sequences, sizeof *t->labels);
 	t->values = attend_alloc_array(outputs, sizeof *t->values);
 	t->logits = attend_alloc_array(outputs, sizeof *t->logits);
 	t->offsets = attend_alloc_array(t->max_sequences + 1, sizeof *t->offsets);
@@ -258,7 +262,9 @@ static attend_status describe(attend_trainer *t)
 	p->label_examples = t->label_examples;
 	p->too_long = t->train_examples.too_long + t->validation_examples.too_long;
 	attend_buffer made = {0};
-	for (size_t i = 0; i < t->checkpoint->report.missing_head.count; i++)
+	const bool all = t->recipe->from_scratch && !t->recipe->resume;
+	if (all) attend_buffer_text(&made, "all weights");
+	for (size_t i = 0; i < t->checkpoint->report.missing_head.count && !all; i++)
 		attend_buffer_printf(&made, "%s%s", i ? ", " : "", t->checkpoint->report.missing_head.items[i]);
 	ATTEND_TRY(attend_buffer_status(&made));
 	t->new_tensors = made.data;
@@ -276,6 +282,22 @@ static attend_status copy_from(attend_trainer *t, const char *model_dir)
 	return ATTEND_OK;
 }
 
+static attend_status read_labelled(attend_trainer *t, const char *model_dir)
+{
+	ATTEND_TRY(open_train(t, model_dir));
+	ATTEND_TRY(open_validation(t));
+	ATTEND_TRY(split(t));
+	ATTEND_TRY(load_model(t, model_dir));
+	return encode(t);
+}
+
+static attend_status read_text(attend_trainer *t, const char *model_dir)
+{
+	ATTEND_TRY(load_model(t, model_dir));
+	ATTEND_TRY(attend_text_task_read(t));
+	return split(t);
+}
+
 static attend_status set_up(attend_trainer *t)
 {
 	char *model_dir = NULL, *resumed = NULL;
@@ -283,12 +305,10 @@ static attend_status set_up(attend_trainer *t)
 	if (t->recipe->resume) ATTEND_TRY(attend_trainer_find_checkpoint(&resumed, t->recipe->output_dir, &t->state.step));
 	attend_status status = attend_trainer_check_output(t);
 	if (status == ATTEND_OK) status = attend_checkpoint_locate(&model_dir, t->recipe->model_name_or_path);
-	if (status == ATTEND_OK) status = open_train(t, resumed ? resumed : model_dir);
-	if (status == ATTEND_OK) status = open_validation(t);
-	if (status == ATTEND_OK) status = split(t);
-	if (status == ATTEND_OK) status = load_model(t, resumed ? resumed : model_dir);
+	const char *from = resumed ? resumed : model_dir;
+	t->text_task = attend_text_task_find(t->recipe->task);
+	if (status == ATTEND_OK) status = t->text_task ? read_text(t, from) : read_labelled(t, from);
 	if (status == ATTEND_OK && resumed) status = copy_from(t, model_dir);
-	if (status == ATTEND_OK) status = encode(t);
 	if (status == ATTEND_OK) status = count_labels(t);
 	if (status == ATTEND_OK) status = read_class_weights(t);
 	if (status == ATTEND_OK) status = plan_steps(t);

@@ -37,6 +37,8 @@ typedef struct attend_train_state {
 
 struct attend_trainer {
 	attend_recipe *recipe;
+	const struct attend_text_task *text_task; /* text_task.h; NULL: a labelled file */
+	uint64_t mask_epoch;                      /* decides with seed and example about masks */
 	attend_train_hooks hooks;
 	attend_dataset *train, *validation; /* validation NULL: none, or a part of `train` */
 	attend_examples train_examples, validation_examples;
@@ -79,6 +81,8 @@ double attend_train_clock(void);
 attend_status attend_trainer_prepare(
 	attend_trainer *trainer); /* training form, session, for the epoch that comes next */
 attend_status attend_trainer_log(attend_trainer *trainer, const attend_log_entry *entry);
+attend_status attend_trainer_run_batch(attend_trainer *trainer, const attend_examples *x, const size_t *members,
+                                       size_t count); /* forward */
 double attend_train_metric(const attend_train_metrics *metrics, const char *name);
 bool attend_train_metric_rises(const char *name); /* larger is better */
 

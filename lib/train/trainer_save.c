@@ -14,6 +14,7 @@
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
 #include "lib/train/results.h"
+#include "lib/train/text_task.h"
 #include "lib/train/trainer.h"
 #include "loaders/safetensors.h"
 #include "loaders/safetensors_write.h"
@@ -274,7 +275,8 @@ static attend_status load_moments(attend_trainer *t, const char *path)
 
 static attend_status save_model(const attend_trainer *t, const char *dir)
 {
-	const attend_save_options options = {.has_head = true, .head = ATTEND_HEAD_SEQUENCE};
+	const attend_save_options options = {.has_head = true,
+	                                     .head = t->text_task ? t->text_task->head : ATTEND_HEAD_SEQUENCE};
 	return attend_checkpoint_save(t->checkpoint, dir, &options);
 }
 

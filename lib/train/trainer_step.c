@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/core/arena.h"
+#include "lib/train/text_task.h"
 #include "lib/train/trainer.h"
 
 double attend_train_clock(void)
@@ -112,8 +113,10 @@ attend_status attend_trainer_prepare(attend_trainer *trainer)
 /* ---- Batches -------------------------------------------------------------------------------------------------------------- */
 
 /* Lay `count` examples out in the session's batch. */
-static attend_status run_batch(attend_trainer *t, const attend_examples *x, const size_t *members, size_t count)
+attend_status attend_trainer_run_batch(attend_trainer *trainer, const attend_examples *x, const size_t *members,
+                                       size_t count)
 {
+	attend_trainer *t = trainer;
 	const attend_arch *arch = &t->network->arch;
 	size_t n = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -127,6 +130,7 @@ static attend_status run_batch(attend_trainer *t, const attend_examples *x, cons
 	}
 	t->offsets[count] = n;
 	t->run_tokens += n;
+	if (t->text_task) attend_text_task_targets(t, x, members, count);
 	const float *hidden = NULL;
 	attend_batch batch = {.sequences = count,
 	                      .offsets = t->offsets,
@@ -143,6 +147,8 @@ static attend_status run_batch(attend_trainer *t, const attend_examples *x, cons
 
 static attend_targets targets_of(attend_trainer *t, const attend_dataset *d, const size_t *members, size_t count)
 {
+	if (t->text_task)
+		return (attend_targets){.labels = t->labels, .smoothing = (float)t->recipe->label_smoothing_factor};
 	for (size_t i = 0; i < count; i++) {
 		const attend_example *e = &d->examples[members[i]];
 		t->labels[i] = e->label;
@@ -195,9 +201,10 @@ static attend_status one_update(attend_trainer *t, attend_train_progress *progre
 	for (size_t b = first; b < last; b++) {
 		const size_t start = b ? t->ends[b - 1] : 0, count = t->ends[b] - start;
 		attend_loss result;
+		t->mask_epoch = t->state.step / t->plan.steps_per_epoch;
 		attend_session_set_dropout(t->session, true, (uint64_t)t->recipe->seed,
 		                           (uint64_t)t->state.step * group + (b - first));
-		ATTEND_TRY(run_batch(t, &t->train_examples, t->order + start, count));
+		ATTEND_TRY(attend_trainer_run_batch(t, &t->train_examples, t->order + start, count));
 		const attend_targets targets = targets_of(t, t->train, t->order + start, count);
 		ATTEND_TRY(attend_session_loss(t->session, t->head, &targets, 1.0f / (float)(last - first), &result));
 		ATTEND_TRY(attend_session_backward(t->session));
@@ -282,7 +289,7 @@ static attend_status evaluate_all(attend_trainer *t, tally *y)
 			tokens += length;
 		}
 		attend_loss loss;
-		ATTEND_TRY(run_batch(t, x, t->held + at, count));
+		ATTEND_TRY(attend_trainer_run_batch(t, x, t->held + at, count));
 		attend_targets targets = targets_of(t, d, t->held + at, count);
 		targets.smoothing = 0;
 		targets.class_weights = NULL;
@@ -296,8 +303,8 @@ static attend_status evaluate_all(attend_trainer *t, tally *y)
 
 static attend_status summarise(attend_trainer *t, tally *y, attend_train_metrics *out)
 {
-	*out =
-		(attend_train_metrics){y->loss / (double)t->held_count, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, t->held_count};
+	*out = (attend_train_metrics){
+		y->loss / (double)t->held_count, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, t->held_count};
 	if (t->regression) {
 		attend_regression_metrics m;
 		ATTEND_TRY(attend_regression_measure(&m, y->labels, y->predictions, t->held_count));
@@ -334,8 +341,12 @@ attend_status attend_trainer_evaluate(attend_trainer *trainer, attend_train_metr
 	const size_t tokens = t->run_tokens;
 	attend_session_set_dropout(t->session, false, 0, 0);
 	attend_session_set_evaluating(t->session, true);
-	if (status == ATTEND_OK) status = evaluate_all(t, &y);
-	if (status == ATTEND_OK) status = summarise(t, &y, out);
+	if (status == ATTEND_OK && t->text_task) {
+		status = attend_text_task_evaluate(t, out);
+	} else {
+		if (status == ATTEND_OK) status = evaluate_all(t, &y);
+		if (status == ATTEND_OK) status = summarise(t, &y, out);
+	}
 	attend_session_set_evaluating(t->session, false);
 	t->run_tokens = tokens; /* speed is that of training */
 	void *const owned[] = {y.confusion, y.per_class, y.truth, y.predicted, y.labels, y.predictions};
