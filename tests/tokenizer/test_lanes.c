@@ -69,8 +69,7 @@ static void check(const char *folder, const char *normalizer, const char *other_
 	                                    "<|endoftext|> a <pad>b",
 	                                    "supercalifragilisticexpialidocious antidisestablishmentarianism",
 	                                    "caf\xc3\xa9 na\xc3\xafve x\xcc\x81 \xcc\x81y !\xcc\x81",
-	                                    "a\x01"
-	                                    "b \x7f c\td\ne\rf",
+	                                    "a\001b \x7f c\td\ne\rf",
 	                                    "\xc2\xadstart",
 	                                    "\xef\xac\x81rst \xe2\x85\xa7",
 	                                    "",
