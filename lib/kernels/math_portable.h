@@ -220,8 +220,9 @@ static inline float math_slope(float x, attend_activation act)
 	return 1.0f;
 }
 
-/* Every activation, so that a loop can be written once for each with a constant: M(name). */
-/* clang-format off: it does not settle on this list */
+/* Every activation, so that a loop can be written once for each with a constant: M(name).
+ * clang-format does not settle on this list. */
+/* clang-format off */
 #define ATTEND_EACH_ACTIVATION(M) \
 	M(ATTEND_ACT_NONE) \
 	M(ATTEND_ACT_RELU) \
