@@ -160,17 +160,31 @@ void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse,
 	}
 }
 
+/* Nearest bf16 of all lanes in the low halves: ties to even, NaN stays NaN. */
+static inline __m512i bf16_bits(__m512 v)
+{
+	const __m512i bits = _mm512_castps_si512(v), high = _mm512_srli_epi32(bits, 16);
+	const __m512i tie = _mm512_add_epi32(_mm512_and_si512(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
+	const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, tie), 16);
+	const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+	return _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40));
+}
+
 void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
 {
 	for (size_t i = 0; i < k; i += LANES) {
-		const __mmask16 mask = (__mmask16)(k - i >= LANES ? 0xffff : v_mask(k - i));
-		const __m512 v = _mm512_maskz_loadu_ps(mask, x + i);
-		const __m512i bits = _mm512_castps_si512(v), high = _mm512_srli_epi32(bits, 16);
-		const __m512i tie = _mm512_add_epi32(_mm512_and_si512(high, _mm512_set1_epi32(1)), _mm512_set1_epi32(0x7fff));
-		const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, tie), 16);
-		const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-		_mm512_mask_cvtepi32_storeu_epi16(y + i, mask,
-		                                  _mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40)));
+		const __mmask16 mask = k - i >= LANES ? 0xffff : v_mask(k - i);
+		_mm512_mask_cvtepi32_storeu_epi16(y + i, mask, bf16_bits(_mm512_maskz_loadu_ps(mask, x + i)));
+	}
+}
+
+void attend_pair_bf16_avx512(float *y, const float *even, const float *odd, size_t count)
+{
+	for (size_t j = 0; j < count; j += LANES) {
+		const __mmask16 mask = count - j >= LANES ? 0xffff : v_mask(count - j);
+		const __m512i low = bf16_bits(_mm512_maskz_loadu_ps(mask, even + j));
+		const __m512i high = bf16_bits(_mm512_maskz_loadu_ps(mask, odd + j));
+		_mm512_mask_storeu_epi32(y + j, mask, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 	}
 }
 

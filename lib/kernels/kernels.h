@@ -83,6 +83,12 @@ size_t attend_gemm_scratch(size_t m, size_t n, size_t k);
 void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch);
 
+/* The same with A and B rounded to bf16 and f32 sums, for mixed-precision training, where the level multiplies bf16 faster
+ * than f32 (attend_bf16_pays); elsewhere attend_gemm itself. Same scratch. */
+bool attend_bf16_pays(void);
+void attend_gemm_bf16(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+                      size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch);
+
 /* Backward of y = x W^T + b, W [n,k] row-major (stride_in 1) or [k,n] (Conv1D): dx [m,k] += dy W (or = with overwrite);
  * dw += dy^T x in W's own layout; db [n] += column sums of dy. */
 typedef struct attend_linear_grad {
@@ -98,6 +104,7 @@ typedef struct attend_linear_grad {
 	bool overwrite_dx;
 	float *dw;
 	float *db;
+	bool bf16; /* dx and dw by attend_gemm_bf16 */
 } attend_linear_grad;
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k);
 void attend_linear_backward(const attend_linear_grad *g, void *scratch);

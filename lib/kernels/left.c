@@ -14,7 +14,7 @@ static void block_f32(const attend_left *j, float *block, const float *x, size_t
 	memset(block + j->k * rows, 0, (j->steps * j->kernel->unit - j->k) * rows * sizeof *block);
 }
 
-/* Blocks of a transposed operand: neighbours of the same height are read in one go. F32 alone: no step is padded. */
+/* Blocks of a transposed operand: neighbours of the same height are read in one go. No step is padded. */
 static void blocks_gather(const attend_left *j, size_t block0, size_t block1)
 {
 	while (block0 < block1) {
@@ -50,8 +50,7 @@ static void row_scale(const attend_left *j, const float *x, float *scale, float 
 	}
 }
 
-/* Encoded words of rows that lie `stride` apart, as a stretch of the block. */
-static void lay(const attend_left *j, float *block, const float *words, size_t stride, size_t rows, size_t steps)
+void attend_left_lay(const attend_left *j, float *block, const float *words, size_t stride, size_t rows, size_t steps)
 {
 	if (!j->kernel->tiled) {
 		j->table->interleave(block, words, stride, rows, rows, steps);
@@ -82,7 +81,7 @@ static void block_int8(const attend_left *j, float *block, const float *x, size_
 			                   255 - shift);
 			memset(bytes + count, 0, steps * 4 - count);
 		}
-		lay(j, block + s0 * rows, words, PART / 4, rows, steps);
+		attend_left_lay(j, block + s0 * rows, words, PART / 4, rows, steps);
 	}
 }
 
@@ -108,26 +107,10 @@ static void block_int4(const attend_left *j, float *block, const float *x, size_
 	}
 }
 
-static void block_bf16(const attend_left *j, float *block, const float *x, size_t rows)
-{
-	float words[ATTEND_GEMM_MAX_MR * PART / 2];
-	for (size_t s0 = 0; s0 < j->steps; s0 += PART / 2) {
-		const size_t steps = j->steps - s0 < PART / 2 ? j->steps - s0 : PART / 2;
-		const size_t left = j->k > s0 * 2 ? j->k - s0 * 2 : 0, count = left < steps * 2 ? left : steps * 2;
-		for (size_t r = 0; r < rows; r++) {
-			uint16_t halves[PART];
-			j->table->round_bf16(halves, x + r * j->stride_row + s0 * 2, count);
-			memset(halves + count, 0, (steps * 2 - count) * sizeof *halves);
-			memcpy(words + r * (PART / 2), halves, steps * 2 * sizeof *halves);
-		}
-		lay(j, block + s0 * rows, words, PART / 2, rows, steps);
-	}
-}
-
 void attend_left_fill(const attend_left *left, size_t block0, size_t block1)
 {
 	if (left->stride_k != 1) {
-		blocks_gather(left, block0, block1);
+		(left->kernel->form == ATTEND_BLOCK_BF16 ? attend_left_pair : blocks_gather)(left, block0, block1);
 		return;
 	}
 	for (size_t b = block0; b < block1; b++) {
@@ -136,7 +119,7 @@ void attend_left_fill(const attend_left *left, size_t block0, size_t block1)
 		const float *x = left->x + first * left->stride_row;
 		switch (left->kernel->form) {
 		case ATTEND_BLOCK_F32: block_f32(left, block, x, rows); break;
-		case ATTEND_BLOCK_BF16: block_bf16(left, block, x, rows); break;
+		case ATTEND_BLOCK_BF16: attend_left_round(left, block, x, rows); break;
 		case ATTEND_BLOCK_INT8:
 		case ATTEND_BLOCK_INT8_S: block_int8(left, block, x, first, rows); break;
 		case ATTEND_BLOCK_INT4: block_int4(left, block, x, first, rows); break;

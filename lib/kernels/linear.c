@@ -57,14 +57,16 @@ static void bias_task(void *arg, size_t index, unsigned worker)
 
 void attend_linear_backward(const attend_linear_grad *g, void *scratch)
 {
+	void (*const gemm)(bool, bool, size_t, size_t, size_t, float, const float *, size_t, const float *, size_t, float,
+	                   float *, size_t, void *) = g->bf16 ? attend_gemm_bf16 : attend_gemm;
 	if (g->dx) {
-		attend_gemm(false, g->in_out, g->m, g->k, g->n, 1.0f, g->dy, g->lddy, g->w, g->in_out ? g->n : g->k,
-		            g->overwrite_dx ? 0.0f : 1.0f, g->dx, g->lddx, scratch);
+		gemm(false, g->in_out, g->m, g->k, g->n, 1.0f, g->dy, g->lddy, g->w, g->in_out ? g->n : g->k,
+		     g->overwrite_dx ? 0.0f : 1.0f, g->dx, g->lddx, scratch);
 	}
 	if (g->dw && !g->in_out) {
-		attend_gemm(true, false, g->n, g->k, g->m, 1.0f, g->dy, g->lddy, g->x, g->ldx, 1.0f, g->dw, g->k, scratch);
+		gemm(true, false, g->n, g->k, g->m, 1.0f, g->dy, g->lddy, g->x, g->ldx, 1.0f, g->dw, g->k, scratch);
 	} else if (g->dw) {
-		attend_gemm(true, false, g->k, g->n, g->m, 1.0f, g->x, g->ldx, g->dy, g->lddy, 1.0f, g->dw, g->n, scratch);
+		gemm(true, false, g->k, g->n, g->m, 1.0f, g->x, g->ldx, g->dy, g->lddy, 1.0f, g->dw, g->n, scratch);
 	}
 	if (g->db) attend_parallel((g->n + BIAS_COLUMNS - 1) / BIAS_COLUMNS, bias_task, (void *)(uintptr_t)g);
 }

@@ -61,7 +61,7 @@ void attend_pack_int4_avx512(unsigned char *step, size_t nr, size_t column, cons
 void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work);
 
 /* The left operand: m rows of k inputs, element (r, i) at x[r*stride_row + i*stride_k] (one of them is 1; stride_k other
- * than 1 for F32 alone), and the blocks in scratch that it is laid out in, one after the other. */
+ * than 1 for F32 and BF16 alone), and the blocks in scratch that it is laid out in, one after the other. */
 typedef struct attend_left {
 	const struct attend_gemm_table *table;
 	const attend_kernel *kernel;
@@ -79,10 +79,18 @@ attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *tabl
                              const float *x, size_t stride_row, size_t stride_k, size_t m, size_t k);
 /* Lay out blocks block0 .. block1-1. */
 void attend_left_fill(const attend_left *left, size_t block0, size_t block1);
+/* Encoded words of rows that lie `stride` apart, as a stretch of `steps` of a block. */
+void attend_left_lay(const attend_left *left, float *block, const float *words, size_t stride, size_t rows,
+                     size_t steps);
+/* bf16 blocks: one from rows; some from columns (stride_k other than 1). */
+void attend_left_round(const attend_left *left, float *block, const float *x, size_t rows);
+void attend_left_pair(const attend_left *left, size_t block0, size_t block1);
 
-/* F32 panels of the n columns of op(B), element (i, j) at b[j*stride_column + i*stride_k]. */
+/* F32 and BF16 panels of the n columns of op(B), element (i, j) at b[j*stride_column + i*stride_k]; one stride is 1. */
 void attend_panels_fill(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
                         size_t stride_k, size_t n, size_t k);
+void attend_panels_round(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
+                         size_t stride_k, size_t n, size_t k);
 
 /* y [m,n] = epilogue(x times panels). */
 typedef struct attend_product {

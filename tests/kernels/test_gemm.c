@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "lib/core/blas.h"
+#include "lib/core/half.h"
 
 static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
                  const float *b, size_t ldb, float beta, float *c, size_t ldc)
@@ -59,6 +60,50 @@ static void against_double(void **state)
 	}
 }
 
+/* bf16 operands: exact products of rounded numbers, f32 sums; whatever the form, the shape and the team. */
+static void mixed(void **state)
+{
+	(void)state;
+	FOR_LEVELS(level)
+	{
+		for (int round = 0; round < 160; round++) {
+			const bool ta = round & 1, tb = round & 2, pays = attend_bf16_pays();
+			const size_t m = round % 20 == 3 ? 700 : sizes[check_below(SIZES)], n = sizes[check_below(SIZES)];
+			const size_t k = round % 40 == 7 ? 1000 + check_below(100) : sizes[check_below(SIZES)];
+			const size_t lda = (ta ? m : k) + check_below(3), ldb = (tb ? k : n) + check_below(3),
+						 ldc = n + check_below(3);
+			guarded a = guarded_random((ta ? k : m) * lda, check_below(16), -1.0f, 1.0f);
+			guarded b = guarded_random((tb ? n : k) * ldb, check_below(16), -1.0f, 1.0f);
+			guarded c = guarded_random(m * ldc, 1, -1.0f, 1.0f), before = guarded_copy(&c, 0),
+					again = guarded_copy(&c, 2);
+			guarded scratch = guarded_make(attend_gemm_scratch(m, n, k) / sizeof(float), 0);
+			memset(scratch.data, 0xff, scratch.count * sizeof(float));
+			attend_set_threads(1);
+			attend_gemm_bf16(ta, tb, m, n, k, 2.0f, a.data, lda, b.data, ldb, -0.5f, c.data, ldc, scratch.data);
+			attend_set_threads(3);
+			attend_gemm_bf16(ta, tb, m, n, k, 2.0f, a.data, lda, b.data, ldb, -0.5f, again.data, ldc, scratch.data);
+			if (level != ATTEND_ISA_PORTABLE) assert_same_bits(c.data, again.data, m * ldc);
+			for (size_t i = 0; i < m; i++) {
+				for (size_t j = 0; j < n; j++) {
+					double sum = 0.0;
+					for (size_t x = 0; x < k; x++) {
+						const float va = ta ? a.data[x * lda + i] : a.data[i * lda + x];
+						const float vb = tb ? b.data[j * ldb + x] : b.data[x * ldb + j];
+						sum += pays ? (double)attend_bf16_f32(attend_f32_bf16(va)) *
+						                  (double)attend_bf16_f32(attend_f32_bf16(vb))
+						            : (double)va * (double)vb;
+					}
+					assert_close(c.data[i * ldc + j], 2.0 * sum - 0.5 * (double)before.data[i * ldc + j],
+					             5e-7 * (double)(k + 4), 1e-6);
+				}
+			}
+			guarded *all[] = {&a, &b, &c, &before, &again, &scratch};
+			for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
+		}
+	}
+	attend_set_threads(0);
+}
+
 /* Large enough that tasks fill their own blocks (and that the portable level asks OpenBLAS), and any team. */
 static void large(void **state)
 {
@@ -108,8 +153,10 @@ static void backward(void **state)
 			guarded dw = guarded_random(n * k, 5, -1.0f, 1.0f), db = guarded_random(n, 6, -1.0f, 1.0f);
 			guarded dx0 = guarded_copy(&dx, 0), dw0 = guarded_copy(&dw, 0), db0 = guarded_copy(&db, 0);
 			guarded scratch = guarded_make(attend_linear_backward_scratch(m, n, k) / sizeof(float), 0);
-			attend_linear_grad g = {m,      n,      k,       dy.data, lddy,      x.data,  ldx,
-			                        w.data, in_out, dx.data, lddx,    overwrite, dw.data, db.data};
+			attend_linear_grad g = {m,      n,       k,    dy.data,   lddy,    x.data,  ldx,           w.data,
+			                        in_out, dx.data, lddx, overwrite, dw.data, db.data, round % 8 >= 6};
+			/* each factor of at most 1 is rounded by at most 2^-9 */
+			const double rounding = g.bf16 && attend_bf16_pays() ? 0x1p-8 : 0.0;
 			if (round % 5 == 1) g.dx = NULL;
 			if (round % 5 == 2) g.dw = NULL;
 			if (round % 5 == 3) g.db = NULL;
@@ -123,7 +170,7 @@ static void backward(void **state)
 					}
 					for (size_t j = 0; j < n; j++)
 						sum += (double)dy.data[i * lddy + j] * (double)w.data[in_out ? c * n + j : j * k + c];
-					assert_close(dx.data[i * lddx + c], sum, 1e-4, 1e-6);
+					assert_close(dx.data[i * lddx + c], sum, 1e-4 + rounding * (double)n, 1e-6);
 				}
 			}
 			for (size_t j = 0; j < n; j++) {
@@ -135,7 +182,7 @@ static void backward(void **state)
 					double sum = (double)dw0.data[at];
 					for (size_t i = 0; i < m && g.dw; i++)
 						sum += (double)dy.data[i * lddy + j] * (double)x.data[i * ldx + c];
-					assert_close(dw.data[at], sum, 1e-4, 1e-6);
+					assert_close(dw.data[at], sum, 1e-4 + rounding * (double)m, 1e-6);
 				}
 			}
 			guarded *all[] = {&dy, &x, &w, &dx, &dw, &db, &dx0, &dw0, &db0, &scratch};
@@ -172,8 +219,10 @@ static void bench(int argc, char **argv)
 			const size_t lda = ta ? m : k, ldb = tb ? k : n;
 			BENCH_BEST(own, attend_gemm(ta, tb, m, n, k, 1.0f, a, lda, b, ldb, 1.0f, c, n, scratch));
 			BENCH_BEST(blas, attend_blas_gemm(ta, tb, m, n, k, 1.0f, a, lda, b, ldb, 1.0f, c, n));
-			printf("%4zu x %4zu x %4zu %c%c | own %6.1f GF/s | OpenBLAS %6.1f GF/s\n", m, n, k, ta ? 'T' : 'N',
-			       tb ? 'T' : 'N', 2e-9 * (double)(m * n * k) / own, 2e-9 * (double)(m * n * k) / blas);
+			BENCH_BEST(bf16, attend_gemm_bf16(ta, tb, m, n, k, 1.0f, a, lda, b, ldb, 1.0f, c, n, scratch));
+			const double work = 2e-9 * (double)(m * n * k);
+			printf("%4zu x %4zu x %4zu %c%c | f32 %6.1f GF/s | bf16 %6.1f GF/s | OpenBLAS %6.1f GF/s\n", m, n, k,
+			       ta ? 'T' : 'N', tb ? 'T' : 'N', work / own, work / bf16, work / blas);
 		}
 		free(a);
 		free(b);
@@ -186,6 +235,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(against_double),
+		cmocka_unit_test(mixed),
 		cmocka_unit_test(large),
 		cmocka_unit_test(backward),
 	};
