@@ -380,7 +380,9 @@ static void bench(size_t heads, size_t dim, size_t tq, size_t tk, bool causal)
 	s.a.first_query = tk - tq;
 	FOR_LEVELS(level)
 	{
-		if (level == ATTEND_ISA_AVX512VNNI || level == ATTEND_ISA_AVX512BF16 || level == ATTEND_ISA_AMX || level == ATTEND_ISA_AVXVNNI) continue;
+		if (level == ATTEND_ISA_AVX512VNNI || level == ATTEND_ISA_AVX512BF16 || level == ATTEND_ISA_AMX ||
+		    level == ATTEND_ISA_AVXVNNI)
+			continue;
 		for (int threads = 1; threads <= 2; threads++) {
 			attend_set_threads(threads);
 			BENCH_BEST(best, attend_attention_forward(&s.a, 1, scratch));
