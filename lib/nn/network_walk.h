@@ -23,10 +23,4 @@ void attend_head_walk(attend_head_params *head, const attend_network_visitor *vi
 attend_status attend_stack_prepare(attend_network *network, int stack);
 attend_status attend_head_prepare(attend_network *network, attend_head_params *head);
 
-/* f32 values of a parameter, for backward (a trainable network has them all). */
-static inline const float *attend_param_values(const attend_param *param)
-{
-	return param->values;
-}
-
 #endif

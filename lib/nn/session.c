@@ -114,11 +114,6 @@ void attend_session_free(attend_session *session)
 	free(session);
 }
 
-const attend_session_options *attend_session_get_options(const attend_session *session)
-{
-	return &session->options;
-}
-
 attend_network *attend_session_network(const attend_session *session)
 {
 	return session->network;

@@ -52,7 +52,6 @@ attend_status attend_session_measure(size_t *out, const attend_network *network,
 /* The network must outlive the session. NOMEM, ARG. attend_session_free(NULL) is fine. */
 attend_status attend_session_new(attend_session **out, attend_network *network, const attend_session_options *options);
 void attend_session_free(attend_session *session);
-const attend_session_options *attend_session_get_options(const attend_session *session);
 attend_network *attend_session_network(const attend_session *session);
 
 /* Run the encoder. *hidden [N,D] (after the final norm; with targets: [sum(targets), D]) is borrowed until the next encode.
@@ -115,8 +114,5 @@ attend_status attend_session_backward(attend_session *session);
  * them: heads and losses then read them. For tuning a head on features that were computed once; the gradient ends at the
  * head. ARG: more rows than max_tokens or max_sequences. */
 attend_status attend_session_set_hidden(attend_session *session, int stack, const float *hidden, size_t count);
-
-/* Gradient of the last forward's hidden states [N,D], for own losses: zeroed by the forward, add to it before backward. */
-float *attend_session_hidden_grad(attend_session *session, int stack);
 
 #endif

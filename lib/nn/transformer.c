@@ -266,8 +266,3 @@ attend_status attend_session_backward(attend_session *session)
 	}
 	return ATTEND_OK;
 }
-
-float *attend_session_hidden_grad(attend_session *session, int stack)
-{
-	return session->stacks[stack].kept ? session->stacks[stack].d_hidden : NULL;
-}
