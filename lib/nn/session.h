@@ -23,7 +23,8 @@ typedef struct attend_batch {
 	const int32_t
 		*positions; /* [N] for position tables and rotary, or NULL: the index in the sequence, or from the ids */
 	const int32_t *columns; /* [N] for distances (relative bias, windows), rising in a sequence, or NULL: the index */
-	/* Extra masks, or NULL: hidden_keys[s] is NULL or [T, past + T]: 1 = query i does not see key j. */
+	/* Extra masks, or NULL: hidden_keys[s] is NULL or [T, past + T]: 1 = query i does not see key j. In
+	 * training they must stay until backward has run. */
 	const uint8_t *const *hidden_keys;
 	/* XLNet's query stream, or NULL: target_mapping[s] is [targets[s], T]; the result then has sum(targets) rows. The
 	 * stream's own mask is query_hidden_keys[s] (the content stream always sees itself, the query stream need not). */
