@@ -9,7 +9,7 @@ rm -f "$report"
 ctest --test-dir "$build" --output-on-failure --output-junit "$report" -j "${ATTEND_JOBS:-1}" "$@" >"$build/ctest.log" 2>&1
 status=$?
 grep -v '^ *Start ' "$build/ctest.log"
-[ -f "$report" ] || { echo "0 passed, 0 failed"; exit 1; }
+[ -f "$report" ] || { echo "ctest ended with status $status and without a report"; echo "0 passed, 0 failed"; exit 1; }
 total=$(grep -c '<testcase ' "$report")
 passed=$(grep -c '<testcase .*status="run"' "$report")
 failed=$(grep -c '<testcase .*status="fail"' "$report")

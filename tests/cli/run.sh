@@ -49,7 +49,7 @@ run_case()
 		case $line in
 		'$ '*)
 			printf '%s\n' "$line"
-			(cd "$work/run" && exec ${limit:+timeout 120} sh -c "${line#??}") >"$work/out" 2>"$work/err" </dev/null
+			(cd "$work/run" && exec ${limit:+timeout 280} sh -c "${line#??}") >"$work/out" 2>"$work/err" </dev/null
 			status=$?
 			mark '>' "$work/out"
 			mark '!' "$work/err"
