@@ -173,7 +173,7 @@ static inline __m512i bf16_bits(__m512 v)
 void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
 {
 	for (size_t i = 0; i < k; i += LANES) {
-		const __mmask16 mask = k - i >= LANES ? 0xffff : v_mask(k - i);
+		const __mmask16 mask = (__mmask16)(k - i >= LANES ? 0xffff : v_mask(k - i));
 		_mm512_mask_cvtepi32_storeu_epi16(y + i, mask, bf16_bits(_mm512_maskz_loadu_ps(mask, x + i)));
 	}
 }
@@ -181,7 +181,7 @@ void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k)
 void attend_pair_bf16_avx512(float *y, const float *even, const float *odd, size_t count)
 {
 	for (size_t j = 0; j < count; j += LANES) {
-		const __mmask16 mask = count - j >= LANES ? 0xffff : v_mask(count - j);
+		const __mmask16 mask = (__mmask16)(count - j >= LANES ? 0xffff : v_mask(count - j));
 		const __m512i low = bf16_bits(_mm512_maskz_loadu_ps(mask, even + j));
 		const __m512i high = bf16_bits(_mm512_maskz_loadu_ps(mask, odd + j));
 		_mm512_mask_storeu_epi32(y + j, mask, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
