@@ -21,7 +21,10 @@ attend_missing_elsewhere()
 		pkg-config --exists "$library" 2>/dev/null || printf ' %s' "$library"
 	done
 	case " $* " in
-	*' libcmocka-dev '*) pkg-config --exists cmocka 2>/dev/null || printf ' cmocka' ;;
+	*' libcmocka-dev '*)
+		pkg-config --exists cmocka 2>/dev/null || printf ' cmocka'
+		command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || printf ' a-C++-compiler'
+		;;
 	esac
 }
 
