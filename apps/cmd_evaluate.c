@@ -8,6 +8,7 @@
 #include "apps/console.h"
 #include "apps/evaluation_html.h"
 #include "apps/output.h"
+#include "apps/recipe_args.h"
 #include "lib/attend_train.h"
 
 static const attend_option options[] = {
@@ -16,23 +17,6 @@ static const attend_option options[] = {
 	{"errors", 0, ATTEND_OPTION_INT, "N", "show the N worst errors [0]", 0, 1000000, false, NULL},
 	{"json", 0, ATTEND_OPTION_FLAG, NULL, "print one JSON object", 0, 0, false, NULL},
 	{"html", 0, ATTEND_OPTION_FILE, "FILE", "also write a page with confusion matrix, curves and errors", 0, 0, false,
-     NULL},
-	{"input-format", 0, ATTEND_OPTION_WORD, "auto|csv|tsv|jsonl|fasttext|plain|space",
-     "form of the file [by name and first line]", 0, 0, false, NULL},
-	{"delimiter", 0, ATTEND_OPTION_TEXT, "C", "between columns: a character, tab or space [found out]", 0, 0, false,
-     NULL},
-	{"encoding", 0, ATTEND_OPTION_TEXT, "NAME", "utf-8, utf-16, latin-1, windows-1252 [utf-8, or by the mark]", 0, 0,
-     false, NULL},
-	{"header", 0, ATTEND_OPTION_WORD, "auto|yes|no", "is the first row a header? [found out]", 0, 0, false, NULL},
-	{"text-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the text [found out]", 0, 0, false, NULL},
-	{"text-pair-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the second text of a pair", 0, 0, false, NULL},
-	{"label-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the label [found out]", 0, 0, false, NULL},
-	{"label-separator", 0, ATTEND_OPTION_TEXT, "TEXT", "between the labels of one cell [,]", 0, 0, false, NULL},
-	{"on-error", 0, ATTEND_OPTION_WORD, "stop|skip", "a bad row is an error, or is left out and counted [stop]", 0, 0,
-     false, NULL},
-	{"truncate", 0, ATTEND_OPTION_WORD, "left|right", "cut texts that are too long instead of stopping", 0, 0, false,
-     NULL},
-	{"max-seq-length", 0, ATTEND_OPTION_INT, "N", "tokens of a text at most [what the model takes]", 1, 16777216, false,
      NULL},
 	{"per-device-eval-batch-size", 0, ATTEND_OPTION_INT, "N", "examples of a batch [32]", 1, 65536, false, NULL},
 	{0},
@@ -155,24 +139,9 @@ static void print_text(const attend_evaluation *e)
 
 static attend_status read_recipe(attend_recipe *recipe, const attend_args *args)
 {
-	const attend_option *option = NULL;
-	const char *text = NULL;
-	attend_status first = attend_recipe_set(recipe, "validation_file", attend_args_text(args, "file", ""));
-	if (first == ATTEND_OK) first = attend_recipe_set(recipe, "per_device_eval_batch_size", "32");
-	if (first != ATTEND_OK) return first;
-	for (size_t i = 0; attend_args_each(args, i, &option, &text); i++) {
-		attend_status status = ATTEND_OK;
-		if (strcmp(option->name, "on-error") == 0)
-			status = attend_recipe_set(recipe, "skip_bad_rows", strcmp(text, "skip") == 0 ? "true" : "false");
-		else
-			for (size_t k = 0; attend_recipe_name(k); k++) {
-				const char *a = attend_recipe_name(k), *b = option->name;
-				while (*a && (*a == *b || (*a == '_' && *b == '-'))) a++, b++;
-				if (!*a && !*b) status = attend_recipe_set(recipe, option->name, text);
-			}
-		if (status != ATTEND_OK) return status;
-	}
-	return ATTEND_OK;
+	attend_status status = attend_recipe_set(recipe, "validation_file", attend_args_text(args, "file", ""));
+	if (status == ATTEND_OK) status = attend_recipe_set(recipe, "per_device_eval_batch_size", "32");
+	return status == ATTEND_OK ? attend_recipe_take(recipe, args) : status;
 }
 
 static int run(const attend_args *args)
@@ -206,7 +175,7 @@ const attend_command attend_command_evaluate = {
 	.details = "Accuracy, F1 (macro, micro, per label), Matthews' coefficient and the confusion\n"
 			   "matrix; for regression Pearson, Spearman and errors. Labels must be the model's.",
 	.example = "attend evaluate -m reviews-model --file test.tsv --errors 5 --html report.html",
-	.groups = (const attend_option *const[]){attend_options_model, NULL},
+	.groups = (const attend_option *const[]){attend_options_model, attend_options_data, NULL},
 	.options = options,
 	.run = run,
 };

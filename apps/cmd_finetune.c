@@ -9,6 +9,7 @@
 #include "apps/args.h"
 #include "apps/console.h"
 #include "apps/output.h"
+#include "apps/recipe_args.h"
 #include "lib/attend_train.h"
 
 /* fastText's short spellings are aliases. What is no option of the command itself goes to attend_recipe_set by name. */
@@ -33,25 +34,8 @@ static const attend_option options[] = {
      NULL},
 	{"dump-config", 0, ATTEND_OPTION_FLAG, NULL, "print the recipe as JSON and stop", 0, 0, false, NULL},
 	{"dry-run", 0, ATTEND_OPTION_FLAG, NULL, "read, check and plan everything, but do not train", 0, 0, false, NULL},
-	{"input-format", 0, ATTEND_OPTION_WORD, "auto|csv|tsv|jsonl|fasttext|plain|space",
-     "form of the files [by name and first line]", 0, 0, false, NULL},
-	{"delimiter", 0, ATTEND_OPTION_TEXT, "C", "between columns: a character, tab or space [found out]", 0, 0, false,
-     NULL},
-	{"encoding", 0, ATTEND_OPTION_TEXT, "NAME", "utf-8, utf-16, latin-1, windows-1252 [utf-8, or by the mark]", 0, 0,
-     false, NULL},
-	{"header", 0, ATTEND_OPTION_WORD, "auto|yes|no", "is the first row a header? [found out]", 0, 0, false, NULL},
-	{"text-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the text [found out]", 0, 0, false, NULL},
-	{"text-pair-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the second text of a pair", 0, 0, false, NULL},
-	{"label-column", 0, ATTEND_OPTION_TEXT, "NAME|N", "column of the label [found out]", 0, 0, false, NULL},
 	{"label-type", 0, ATTEND_OPTION_WORD, "auto|single|multi|regression",
      "what labels are [single, or multi where rows have several]", 0, 0, false, NULL},
-	{"label-separator", 0, ATTEND_OPTION_TEXT, "TEXT", "between the labels of one cell [,]", 0, 0, false, NULL},
-	{"on-error", 0, ATTEND_OPTION_WORD, "stop|skip",
-     "a bad row stops before training, or is left out and counted [stop]", 0, 0, false, NULL},
-	{"truncate", 0, ATTEND_OPTION_WORD, "left|right", "cut texts that are too long instead of stopping", 0, 0, false,
-     NULL},
-	{"max-seq-length", 0, ATTEND_OPTION_JSON, "N", "tokens of a text at most [what the model takes]", 0, 0, false,
-     NULL},
 	{"num-train-epochs", 0, ATTEND_OPTION_JSON, "X", "passes over the data [3]", 0, 0, false, "epoch"},
 	{"max-steps", 0, ATTEND_OPTION_JSON, "N", "stop after N updates, whatever the epochs", 0, 0, false, NULL},
 	{"per-device-train-batch-size", 0, ATTEND_OPTION_JSON, "N", "examples of a batch [8]", 0, 0, false, "batch-size"},
@@ -189,32 +173,17 @@ static void tell_plan(const attend_args *args, const attend_train_plan *p)
 
 /* ---- The recipe -------------------------------------------------------------------------------------------------------------- */
 
-static bool is_recipe_name(const char *option)
-{
-	for (size_t i = 0; attend_recipe_name(i); i++) {
-		const char *a = attend_recipe_name(i), *b = option;
-		while (*a && (*a == *b || (*a == '_' && *b == '-'))) a++, b++;
-		if (!*a && !*b) return true;
-	}
-	return false;
-}
-
 static int read_recipe(attend_recipe *recipe, const attend_args *args)
 {
 	const char *config = attend_args_text(args, "config", NULL);
-	const attend_option *option = NULL;
-	const char *text = NULL;
+	const char *model = attend_args_text(args, "model", NULL);
 	attend_status status = config ? attend_recipe_load(recipe, config) : ATTEND_OK;
 	if (status != ATTEND_OK) return attend_report(status);
-	for (size_t i = 0; attend_args_each(args, i, &option, &text) && status == ATTEND_OK; i++) {
-		if (strcmp(option->name, "model") == 0) status = attend_recipe_set(recipe, "model_name_or_path", text);
-		else if (strcmp(option->name, "on-error") == 0)
-			status = attend_recipe_set(recipe, "skip_bad_rows", strcmp(text, "skip") == 0 ? "true" : "false");
-		else if (is_recipe_name(option->name)) status = attend_recipe_set(recipe, option->name, text);
-		if (status != ATTEND_OK) return attend_usage(attend_args_command(args), "%s", attend_error());
-	}
+	status = attend_recipe_take(recipe, args);
+	if (status == ATTEND_OK && model) status = attend_recipe_set(recipe, "model_name_or_path", model);
+	if (status != ATTEND_OK) return attend_usage(attend_args_command(args), "%s", attend_error());
 	char *bundled = NULL;
-	if (!attend_args_given(args, "model") && !config) {
+	if (!model && !config) {
 		status = attend_bundled_model(&bundled, "bert-mini");
 		if (status == ATTEND_OK) status = attend_recipe_set(recipe, "model_name_or_path", bundled);
 		free(bundled);
@@ -271,7 +240,7 @@ const attend_command attend_command_finetune = {
 			   "recipe and data give the same bits, also with --resume.",
 	.example = "attend finetune --train-file reviews.tsv --validation-split 0.1 -o reviews-model --lr 3e-4\n"
 			   "attend classify -m reviews-model \"A wonderful film.\"",
-	.groups = (const attend_option *const[]){attend_options_seed, NULL},
+	.groups = (const attend_option *const[]){attend_options_data, attend_options_seed, NULL},
 	.options = options,
 	.run = run,
 };

@@ -136,23 +136,13 @@ static bool print_text(void *payload, size_t sequence, const char *text, size_t 
 
 /* ---- Options into parameters ----------------------------------------------------------------------------------------- */
 
-static bool is_parameter(const char *option)
-{
-	for (size_t i = 0; attend_generation_name(i); i++) {
-		const char *a = attend_generation_name(i), *b = option;
-		while (*a && (*a == *b || (*a == '_' && *b == '-'))) a++, b++;
-		if (!*a && !*b) return true;
-	}
-	return false;
-}
-
 static int set_parameters(command *c)
 {
 	const attend_option *option = NULL;
 	const char *text = NULL;
 	for (size_t i = 0; attend_args_each(c->args, i, &option, &text); i++) {
-		if (!is_parameter(option->name)) continue;
-		if (attend_generation_set(c->generation, option->name, text) != ATTEND_OK)
+		const attend_status status = attend_generation_set(c->generation, option->name, text);
+		if (status != ATTEND_OK && status != ATTEND_ERR_NOTFOUND) /* not found: the command's own */
 			return attend_usage(attend_args_command(c->args), "--%s: %s", option->name, attend_error());
 	}
 	return ATTEND_EXIT_DONE;

@@ -43,8 +43,8 @@ int attend_exit_code(attend_status status)
 	switch (status) {
 	case ATTEND_OK: return ATTEND_EXIT_DONE;
 	case ATTEND_ERR_ARG: return ATTEND_EXIT_USAGE;
-	case ATTEND_ERR_NOMEM: return ATTEND_EXIT_RESOURCE;
 	case ATTEND_ERR_IO:
+	case ATTEND_ERR_NOMEM: return ATTEND_EXIT_RESOURCE;
 	case ATTEND_ERR_NOTFOUND: return ATTEND_EXIT_NOT_FOUND;
 	case ATTEND_ERR_FORMAT:
 	case ATTEND_ERR_UNSUPPORTED: return ATTEND_EXIT_MODEL;

@@ -11,7 +11,7 @@ int attend_complain(int code, const char *format, ...) __attribute__((format(pri
 /* "attend COMMAND: TEXT" and where help is, on stderr; returns ATTEND_EXIT_USAGE. */
 int attend_usage(const attend_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Exit code of a status; ATTEND_EXIT_DONE for ATTEND_OK. IO counts as not found: what cannot be opened for reading. */
+/* Exit code of a status; ATTEND_EXIT_DONE for ATTEND_OK. */
 int attend_exit_code(attend_status status);
 
 /* The library's error line on stderr; returns the exit code of `status`. */

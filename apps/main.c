@@ -1,4 +1,5 @@
 /* main.c: the `attend` command: finds the subcommand and runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,6 +73,7 @@ static int run_help(int argc, char *const argv[])
 
 int main(int argc, char *argv[])
 {
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file beyond its limit is a write that fails: told, and nothing left behind */
 	if (argc < 2) {
 		(void)fputs("usage: attend COMMAND [OPTIONS]\nTry 'attend --help'.\n", stderr);
 		return ATTEND_EXIT_USAGE;

@@ -55,8 +55,8 @@ typedef struct attend_train_plan {
 	const size_t *label_examples;     /* [label_count] of the training set; NULL: regression */
 	size_t shortest, median, longest; /* tokens of an example */
 	size_t too_long;                  /* examples that were cut */
-	size_t steps, steps_per_epoch;
-	size_t first_step; /* > 0: resumed */
+	size_t steps, steps_per_epoch;    /* of the first epoch, where a token budget makes epochs differ */
+	size_t first_step;                /* > 0: resumed */
 	size_t parameters, trainable_parameters;
 	size_t memory_bytes;     /* weights, gradients, optimiser, activations */
 	const char *new_tensors; /* freshly made tensors, or NULL: "classifier.weight, classifier.bias" */

@@ -1,5 +1,4 @@
 /* checkpoint_save.c: a checkpoint back into a folder that the reference loads (huggingface.md 1.4, 2.0.1, 2.0.2). */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,7 +283,7 @@ attend_status attend_checkpoint_save(const attend_checkpoint *c, const char *dir
 {
 	static const attend_save_options defaults = {0};
 	if (options == NULL) options = &defaults;
-	if (mkdir(dir, 0777) != 0 && errno != EEXIST) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
+	ATTEND_TRY(attend_folder_make(dir));
 	if (!same_folder(c->dir, dir))
 		for (size_t i = 0; companions[i] != NULL; i++) ATTEND_TRY(copy_file(c->dir, dir, companions[i]));
 	ATTEND_TRY(write_config(c, dir, options));

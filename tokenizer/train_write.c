@@ -1,10 +1,8 @@
 /* train_write.c: a trained vocabulary as the files that transformers writes: vocab.txt or vocab.json and merges.txt,
  * tokenizer.json (huggingface.md 3.1), tokenizer_config.json. The kinds' special tokens have the first ids, so that the
  * components can be written down here as they are. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/core/file.h"
 #include "tokenizer/train.h"
@@ -232,8 +230,7 @@ static attend_status write_file(const attend_trained *t, const char *folder, con
 
 attend_status attend_trained_write(const attend_trained *trained, const char *folder)
 {
-	if (!attend_folder_exists(folder) && mkdir(folder, 0777) != 0)
-		return attend_fail(ATTEND_ERR_IO, "%s: %s", folder, strerror(errno));
+	ATTEND_TRY(attend_folder_make(folder));
 	if (trained->options.kind == ATTEND_VOCAB_BERT) ATTEND_TRY(write_file(trained, folder, "vocab.txt", put_vocab_txt));
 	if (is_bpe(trained)) {
 		ATTEND_TRY(write_file(trained, folder, "vocab.json", put_vocab_json));

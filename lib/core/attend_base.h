@@ -24,10 +24,10 @@ typedef enum attend_status {
 	ATTEND_OK = 0,
 	ATTEND_ERR_ARG = -1,         /* the caller's words are off: NULL, out of range, options that exclude each other */
 	ATTEND_ERR_NOMEM = -2,       /* no memory */
-	ATTEND_ERR_IO = -3,          /* reading or writing failed: errno's text is in the message */
+	ATTEND_ERR_IO = -3,          /* reading or writing failed (a full disk): errno's text is in the message */
 	ATTEND_ERR_FORMAT = -4,      /* a model or tokenizer file breaks its format */
 	ATTEND_ERR_UNSUPPORTED = -5, /* well formed, but nothing that attend can run */
-	ATTEND_ERR_NOTFOUND = -6,    /* no such file, tensor, label or token */
+	ATTEND_ERR_NOTFOUND = -6,    /* no such file (or it cannot be opened), tensor, label or token */
 	ATTEND_ERR_DATA = -7,        /* the user's text or data file is bad, or too long for the model */
 	ATTEND_ERR_CANCELLED = -8    /* a callback asked to stop */
 } attend_status;

@@ -22,18 +22,25 @@ static attend_status fail_errno(const char *path, const char *what)
 	return attend_fail(missing ? ATTEND_ERR_NOTFOUND : ATTEND_ERR_IO, "%s: %s: %s", path, what, text);
 }
 
+/* What cannot be opened for reading is not found, whatever the reason; IO is left to disks that fail. */
+static attend_status fail_open(const char *path, const char *what)
+{
+	const attend_status status = fail_errno(path, what);
+	return status == ATTEND_ERR_IO ? ATTEND_ERR_NOTFOUND : status;
+}
+
 /* Open a regular file, or a pipe or device when `any` is set. */
 static attend_status open_file(int *fd, struct stat *info, const char *path, bool any)
 {
 	const int opened = open(path, O_RDONLY | O_CLOEXEC);
-	if (opened < 0) return fail_errno(path, "cannot open");
+	if (opened < 0) return fail_open(path, "cannot open");
 	attend_status status = ATTEND_OK;
 	if (fstat(opened, info) != 0) {
 		status = fail_errno(path, "cannot stat");
 	} else if (S_ISDIR(info->st_mode)) {
-		status = attend_fail(ATTEND_ERR_IO, "%s: is a folder, expected a file", path);
+		status = attend_fail(ATTEND_ERR_NOTFOUND, "%s: is a folder, expected a file", path);
 	} else if (!any && !S_ISREG(info->st_mode)) {
-		status = attend_fail(ATTEND_ERR_IO, "%s: cannot be mapped: not a regular file", path);
+		status = attend_fail(ATTEND_ERR_NOTFOUND, "%s: cannot be mapped: not a regular file", path);
 	}
 	if (status != ATTEND_OK) {
 		close(opened);
@@ -224,18 +231,30 @@ attend_status attend_writer_write(attend_writer *writer, const void *bytes, size
 	return fail_errno(writer->path, "cannot write");
 }
 
-/* The rename is durable once the folder's entry is on disk; file systems without folder fsync are left alone. */
-static attend_status sync_folder(const char *path)
+attend_status attend_folder_make(const char *path)
+{
+	if (mkdir(path, 0777) == 0 || (errno == EEXIST && attend_folder_exists(path))) return ATTEND_OK;
+	return fail_errno(path, "cannot make the folder");
+}
+
+attend_status attend_folder_sync(const char *path)
+{
+	attend_status status = ATTEND_OK;
+	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP) status = fail_errno(path, "cannot sync");
+		close(fd);
+	}
+	return status;
+}
+
+/* The rename is durable once the folder's entry is on disk. */
+static attend_status sync_folder_of(const char *path)
 {
 	const char *const slash = strrchr(path, '/');
 	char *const folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 	if (!folder) return attend_fail_memory(strlen(path), "path");
-	attend_status status = ATTEND_OK;
-	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		if (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP) status = fail_errno(folder, "cannot sync");
-		close(fd);
-	}
+	const attend_status status = attend_folder_sync(folder);
 	free(folder);
 	return status;
 }
@@ -261,7 +280,7 @@ attend_status attend_writer_commit(attend_writer *writer)
 		attend_writer_abort(writer);
 		return status;
 	}
-	status = sync_folder(writer->path);
+	status = sync_folder_of(writer->path);
 	writer_free(writer);
 	return status;
 }

@@ -4,8 +4,8 @@
 
 #include "lib/core/status.h"
 
-/* Read a whole file: *out is malloc'ed with a NUL after `*size` bytes; the caller frees it. NOTFOUND: no such file; IO:
- * errno's text, or a folder; FORMAT: larger than `limit` bytes (0: no limit). */
+/* Read a whole file: *out is malloc'ed with a NUL after `*size` bytes; the caller frees it. NOTFOUND: it cannot be
+ * opened, with errno's text, or is a folder; IO: reading failed; FORMAT: larger than `limit` bytes (0: no limit). */
 attend_status attend_file_read(char **out, size_t *size, const char *path, size_t limit);
 
 /* A read-only mapping shared between processes. size 0 gives data NULL. */
@@ -18,6 +18,10 @@ void attend_file_unmap(attend_mapping *mapping);
 
 bool attend_file_exists(const char *path); /* a regular file (or a link to one) */
 bool attend_folder_exists(const char *path);
+/* Make a folder unless it is there. NOTFOUND: the one above it is not; IO. */
+attend_status attend_folder_make(const char *path);
+/* Make names that were put into a folder durable (fsync); file systems that cannot are left alone. IO. */
+attend_status attend_folder_sync(const char *path);
 
 /* "dir/name", malloc'ed, caller frees. */
 attend_status attend_path_join(char **out, const char *dir, const char *name);

@@ -48,6 +48,9 @@ typedef struct attend_packed {
 	void *data; /* attend_pack_bytes(type, n, k), 64-byte aligned */
 } attend_packed;
 
+/* int8: k of at most this, so that sums of k products of a u8 and an s8 stay exact in 32 bits. */
+enum { ATTEND_INT8_MAX_INPUTS = 65536 };
+
 size_t attend_pack_bytes(attend_pack_type type, size_t n, size_t k);
 
 /* Fill columns n0 .. n0+n-1 of `packed` from a source whose element (output j, input i) lies at

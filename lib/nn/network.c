@@ -163,9 +163,12 @@ attend_status attend_network_finish(attend_network *network)
 }
 
 /* ---- Packing ------------------------------------------------------------------------------------------------- */
-static attend_pack_type pack_type_of(const attend_network *network)
+attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear)
 {
-	return network->trainable ? ATTEND_PACK_F32 : network->pack_type;
+	if (network->trainable) return ATTEND_PACK_F32;
+	/* beyond this the 32-bit sums of int8 could overflow: no model of today has so wide a layer */
+	if (network->pack_type == ATTEND_PACK_INT8 && linear->in > ATTEND_INT8_MAX_INPUTS) return ATTEND_PACK_F32;
+	return network->pack_type;
 }
 
 static attend_status join_bias(attend_linear *linear)
@@ -260,7 +263,7 @@ attend_status attend_param_not_finite(const attend_param *param, size_t element)
 static attend_status pack_linear(const attend_network *network, attend_linear *linear)
 {
 	ATTEND_TRY(join_bias(linear));
-	const attend_pack_type type = pack_type_of(network);
+	const attend_pack_type type = attend_linear_pack_type(network, linear);
 	attend_packed *packed = &linear->packed;
 	if (packed->data && packed->type != type) {
 		free(packed->data);
@@ -428,7 +431,7 @@ typedef struct measure_job {
 static void measure_linear(attend_linear *linear, void *payload)
 {
 	measure_job *job = payload;
-	job->packed += attend_pack_bytes(pack_type_of(job->network), linear->out, linear->in);
+	job->packed += attend_pack_bytes(attend_linear_pack_type(job->network, linear), linear->out, linear->in);
 }
 
 void attend_network_measure(attend_network_memory *out, const attend_network *network)

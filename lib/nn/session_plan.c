@@ -176,8 +176,7 @@ static void need_linear(attend_linear *linear, void *payload)
 {
 	kernel_need *need = payload;
 	const attend_network *network = need->session->network;
-	const attend_packed shape = {network->trainable ? ATTEND_PACK_F32 : network->pack_type, linear->out, linear->in,
-	                             NULL};
+	const attend_packed shape = {attend_linear_pack_type(network, linear), linear->out, linear->in, NULL};
 	need->bytes = larger(need->bytes, attend_linear_scratch(&shape, need->rows));
 	if (!need->session->options.training) return;
 	for (size_t i = 0; i < linear->part_count; i++)

@@ -5,7 +5,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/nn/heads.h"
-#include "lib/train/examples.h"
+#include "lib/train/example_batch.h"
 #include "lib/train/metrics.h"
 #include "lib/train/recipe.h"
 #include "loaders/checkpoint.h"
@@ -95,47 +95,29 @@ static attend_status reserve(store *s, size_t mistakes)
 
 /* ---- Running ------------------------------------------------------------------------------------------------------------------ */
 
-/* One ragged batch: examples first .. first+count-1. */
-static attend_status run_batch(store *s, size_t first, size_t count, size_t *offsets, int32_t *decoder_ids)
+static attend_status run_batches(store *s, attend_example_batch *batch, size_t *members, size_t batch_size)
 {
-	const attend_arch *arch = &s->checkpoint->network.arch;
-	const attend_stack_arch *reads = arch->has_encoder ? &arch->encoder : &arch->decoder;
-	const size_t base = s->examples.starts[first];
-	const bool two = arch->has_encoder && attend_head_stack(arch, &arch->heads[s->head]) == 1;
-	const bool types = (reads->types > 0 && !reads->types_use_words) || reads->relative == ATTEND_RELATIVE_XLNET;
-	const float *hidden = NULL;
-	for (size_t i = 0; i <= count; i++) offsets[i] = s->examples.starts[first + i] - base;
-	attend_batch batch = {.sequences = count,
-	                      .offsets = offsets,
-	                      .ids = s->examples.ids + base,
-	                      .types = types ? s->examples.types + base : NULL};
-	if (arch->has_encoder) ATTEND_TRY(attend_session_encode(s->session, &batch, &hidden));
-	if (two) {
-		for (size_t i = 0; i < count; i++)
-			for (size_t j = offsets[i]; j < offsets[i + 1]; j++)
-				decoder_ids[j] = j == offsets[i] ? arch->decoder_start_id : s->examples.ids[base + j - 1];
-		batch.ids = decoder_ids;
-		batch.types = NULL;
+	for (size_t i = 0, count; i < s->data->count; i += count) {
+		for (count = 0; count < batch_size && i + count < s->data->count; count++) members[count] = i + count;
+		attend_example_batch_fill(batch, &s->examples, members, count);
+		ATTEND_TRY(attend_example_batch_run(batch, s->session, s->head));
+		ATTEND_TRY(attend_session_head(s->session, s->head, NULL, count, s->logits + i * s->outputs));
 	}
-	if (two || !arch->has_encoder) ATTEND_TRY(attend_session_decode(s->session, &batch, NULL, &hidden));
-	return attend_session_head(s->session, s->head, NULL, count, s->logits + first * s->outputs);
+	return ATTEND_OK;
 }
 
 static attend_status run_all(store *s, size_t batch_size)
 {
 	const size_t tokens = batch_size * s->examples.longest;
 	const attend_session_options plan = {.max_tokens = tokens, .max_sequences = batch_size};
-	ATTEND_TRY(attend_session_new(&s->session, &s->checkpoint->network, &plan));
-	size_t *offsets = attend_alloc_array(batch_size + 1, sizeof *offsets);
-	int32_t *decoder_ids = attend_alloc_array(tokens + 1, sizeof *decoder_ids);
-	attend_status status =
-		offsets && decoder_ids ? ATTEND_OK : attend_fail_memory(tokens * sizeof *decoder_ids, "batch");
-	for (size_t i = 0, count; i < s->data->count && status == ATTEND_OK; i += count) {
-		count = s->data->count - i < batch_size ? s->data->count - i : batch_size;
-		status = run_batch(s, i, count, offsets, decoder_ids);
-	}
-	free(offsets);
-	free(decoder_ids);
+	attend_example_batch batch = {0};
+	size_t *members = attend_alloc_array(batch_size, sizeof *members);
+	attend_status status = members ? ATTEND_OK : attend_fail_memory(batch_size * sizeof *members, "batch");
+	if (status == ATTEND_OK) status = attend_example_batch_init(&batch, batch_size, tokens);
+	if (status == ATTEND_OK) status = attend_session_new(&s->session, &s->checkpoint->network, &plan);
+	if (status == ATTEND_OK) status = run_batches(s, &batch, members, batch_size);
+	attend_example_batch_free(&batch);
+	free(members);
 	return status;
 }
 

@@ -98,7 +98,7 @@ attend_status attend_results_write_state(const attend_trainer *trainer, const ch
 	if (s->best_step) attend_buffer_printf(&text, "%zu", s->best_step);
 	else attend_buffer_text(&text, "null");
 	put_number(&text, ",\n  \"best_metric\": ", s->best_metric);
-	put_number(&text, ",\n  \"epoch\": ", (double)s->step / (double)t->plan.steps_per_epoch);
+	put_number(&text, ",\n  \"epoch\": ", attend_trainer_epochs(t, s->step));
 	attend_buffer_printf(&text, ",\n  \"eval_steps\": %" PRId64 ",\n  \"global_step\": %zu,\n  \"log_history\": [",
 	                     t->recipe->eval_steps, s->step);
 	for (size_t i = 0; i < s->log_count; i++) {
@@ -219,7 +219,7 @@ static double mean_loss(const attend_trainer *t)
 	double sum = 0;
 	size_t count = 0;
 	for (size_t i = 0; i < t->state.log_count; i++)
-		if (!t->state.log[i].evaluated) sum += t->state.log[i].loss, count++;
+		if (!t->state.log[i].evaluated && isfinite(t->state.log[i].loss)) sum += t->state.log[i].loss, count++;
 	return count ? sum / (double)count : NAN;
 }
 
@@ -227,7 +227,7 @@ static attend_status write_results(const attend_trainer *t, const char *dir)
 {
 	attend_buffer text = {0};
 	const double seconds = attend_train_clock() - t->started;
-	put_number(&text, "{\"epoch\": ", (double)t->state.step / (double)t->plan.steps_per_epoch);
+	put_number(&text, "{\"epoch\": ", attend_trainer_epochs(t, t->state.step));
 	put_number(&text, ", \"train_loss\": ", mean_loss(t));
 	attend_buffer_printf(&text, ", \"train_samples\": %zu", t->member_count);
 	if (t->started > 0) {

@@ -42,8 +42,8 @@ const attend_text_task *attend_text_task_find(const char *name)
 void attend_text_task_targets(attend_trainer *trainer, const attend_examples *x, const size_t *members, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const size_t at = trainer->offsets[i], n = trainer->offsets[i + 1] - at;
-		trainer->text_task->target(trainer, x, members[i], trainer->ids + at, trainer->labels + at, n);
+		const size_t at = trainer->batch.offsets[i], n = trainer->batch.offsets[i + 1] - at;
+		trainer->text_task->target(trainer, x, members[i], trainer->batch.ids + at, trainer->labels + at, n);
 	}
 }
 

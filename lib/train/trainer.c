@@ -107,9 +107,6 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 	attend_arch *arch = &t->network->arch;
 	t->head = (size_t)head;
 	t->outputs = t->text_task ? 1 : arch->heads[head].outputs; /* of a vocabulary no logits are kept here */
-	t->two_stacks = arch->has_encoder && attend_head_stack(arch, &arch->heads[head]) == 1;
-	const attend_stack_arch *reads = arch->has_encoder ? &arch->encoder : &arch->decoder;
-	t->with_types = (reads->types > 0 && !reads->types_use_words) || reads->relative == ATTEND_RELATIVE_XLNET;
 	if (t->recipe->dropout >= 0) {
 		const float p = (float)t->recipe->dropout;
 		attend_stack_arch *stacks[] = {&arch->encoder, &arch->decoder};
@@ -199,8 +196,31 @@ static attend_status count_labels(attend_trainer *t)
 	return ATTEND_OK;
 }
 
-/* Steps of an epoch: batches, in groups of gradient_accumulation_steps; a token budget makes them vary by epoch, so the run is
- * planned on the first one and bounded by its steps. */
+/* Updates of epoch `e`: its batches, in groups of gradient_accumulation_steps. */
+static size_t epoch_steps(attend_trainer *t, uint64_t e)
+{
+	const size_t group = (size_t)t->recipe->gradient_accumulation_steps;
+	const size_t batches =
+		attend_batches_plan(t->order, t->ends, &t->train_examples, t->members, t->member_count, &t->batching, e);
+	return (batches + group - 1) / group;
+}
+
+/* A token budget gives every epoch its own number of batches: count them until `epochs` or `max_steps` are reached. */
+static attend_status plan_uneven(attend_trainer *t, double epochs, size_t max_steps)
+{
+	size_t capacity = 0, total = 0;
+	for (size_t e = 0; max_steps ? total < max_steps : (double)e < epochs; e++) {
+		const size_t steps = epoch_steps(t, e);
+		ATTEND_TRY(attend_grow(&t->epoch_ends, &capacity, e + 1, sizeof *t->epoch_ends, "epochs"));
+		const double share = max_steps || epochs - (double)e >= 1 ? 1 : epochs - (double)e;
+		t->plan.steps = total + (size_t)ceil(share * (double)steps);
+		total += steps;
+		t->epoch_ends[t->epoch_count++] = total;
+	}
+	if (max_steps) t->plan.steps = max_steps;
+	return ATTEND_OK;
+}
+
 static attend_status plan_steps(attend_trainer *t)
 {
 	const attend_recipe *r = t->recipe;
@@ -211,16 +231,37 @@ static attend_status plan_steps(attend_trainer *t)
 	                                .max_tokens = (size_t)r->max_tokens_per_batch,
 	                                .by_length = r->group_by_length,
 	                                .seed = (uint64_t)r->seed};
-	const size_t batches =
-		attend_batches_plan(t->order, t->ends, &t->train_examples, t->members, t->member_count, &t->batching, 0);
-	const size_t group = (size_t)r->gradient_accumulation_steps;
-	t->plan.steps_per_epoch = (batches + group - 1) / group;
-	t->plan.steps =
-		r->max_steps > 0 ? (size_t)r->max_steps : (size_t)ceil(r->num_train_epochs * (double)t->plan.steps_per_epoch);
+	const size_t max_steps = r->max_steps > 0 ? (size_t)r->max_steps : 0;
+	t->plan.steps_per_epoch = epoch_steps(t, 0);
+	t->plan.steps = max_steps ? max_steps : (size_t)ceil(r->num_train_epochs * (double)t->plan.steps_per_epoch);
+	if (t->batching.max_tokens) ATTEND_TRY(plan_uneven(t, r->num_train_epochs, max_steps));
 	if (t->plan.steps == 0)
 		return attend_fail(ATTEND_ERR_ARG, "num_train_epochs %g: nothing to do", r->num_train_epochs);
 	ATTEND_TRY(attend_recipe_schedule(&t->schedule, r, t->plan.steps));
 	return attend_recipe_optimizer(&t->optimizer_options, &t->grouping, r);
+}
+
+size_t attend_trainer_epoch(const attend_trainer *trainer, size_t step, size_t *within)
+{
+	const size_t even = trainer->plan.steps_per_epoch;
+	size_t e = 0;
+	if (!trainer->epoch_ends) {
+		*within = step % even;
+		return step / even;
+	}
+	while (e < trainer->epoch_count && trainer->epoch_ends[e] <= step) e++;
+	*within = step - (e ? trainer->epoch_ends[e - 1] : 0);
+	return e;
+}
+
+double attend_trainer_epochs(const attend_trainer *trainer, size_t done)
+{
+	size_t within;
+	const size_t e = attend_trainer_epoch(trainer, done, &within);
+	if (!trainer->epoch_ends) return (double)done / (double)trainer->plan.steps_per_epoch;
+	if (e >= trainer->epoch_count) return (double)trainer->epoch_count;
+	const size_t start = e ? trainer->epoch_ends[e - 1] : 0;
+	return (double)e + (double)within / (double)(trainer->epoch_ends[e] - start);
 }
 
 /* Room for the largest batch that any epoch can have. */
@@ -235,16 +276,11 @@ static attend_status plan_batch(attend_trainer *t)
 	const size_t budget = (size_t)t->recipe->max_tokens_per_batch;
 	if (budget && budget < t->max_tokens) t->max_tokens = budget > longest ? budget : longest;
 	const size_t outputs = t->outputs * t->max_sequences;
-	t->ids = attend_alloc_array(t->max_tokens, sizeof *t->ids);
-	t->types = attend_alloc_array(t->max_tokens, sizeof *t->types);
-	t->decoder_ids = attend_alloc_array(t->max_tokens, sizeof *t->decoder_ids);
 	t->labels = attend_alloc_array(t->text_task ? t->max_tokens : t->max_sequences, sizeof *t->labels);
 	t->values = attend_alloc_array(outputs, sizeof *t->values);
 	t->logits = attend_alloc_array(outputs, sizeof *t->logits);
-	t->offsets = attend_alloc_array(t->max_sequences + 1, sizeof *t->offsets);
-	if (!t->ids || !t->types || !t->decoder_ids || !t->labels || !t->values || !t->logits || !t->offsets)
-		return attend_fail_memory(t->max_tokens * 4 * sizeof *t->ids, "batch");
-	return ATTEND_OK;
+	if (!t->labels || !t->values || !t->logits) return attend_fail_memory(outputs * sizeof *t->values, "batch");
+	return attend_example_batch_init(&t->batch, t->max_sequences, t->max_tokens);
 }
 
 static attend_status describe(attend_trainer *t)
@@ -375,9 +411,9 @@ void attend_trainer_free(attend_trainer *trainer)
 	attend_dataset_free(t->train);
 	attend_dataset_free(t->validation);
 	attend_recipe_free(t->recipe);
-	void *const owned[] = {t->members,     t->held,   t->class_weights,  t->ids,         t->types,
-	                       t->decoder_ids, t->labels, t->values,         t->logits,      t->offsets,
-	                       t->order,       t->ends,   t->label_examples, t->new_tensors, t->state.log};
+	attend_example_batch_free(&t->batch);
+	void *const owned[] = {t->members, t->held, t->class_weights,  t->labels,      t->values,    t->logits,
+	                       t->order,   t->ends, t->label_examples, t->new_tensors, t->state.log, t->epoch_ends};
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 	free(t);
 }

@@ -7,7 +7,7 @@
 
 #include "lib/attend_train.h"
 #include "lib/nn/heads.h"
-#include "lib/train/examples.h"
+#include "lib/train/example_batch.h"
 #include "lib/train/metrics.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/recipe.h"
@@ -48,7 +48,7 @@ struct attend_trainer {
 	attend_checkpoint *checkpoint;
 	attend_network *network;
 	size_t head, outputs;
-	bool regression, multi, two_stacks, with_types;
+	bool regression, multi;
 	attend_optimizer *optimizer;
 	attend_optimizer_options optimizer_options;
 	attend_grouping grouping;
@@ -59,11 +59,13 @@ struct attend_trainer {
 	float *class_weights;
 	/* one batch */
 	size_t max_sequences, max_tokens;
-	int32_t *ids, *types, *decoder_ids, *labels;
+	attend_example_batch batch;
+	int32_t *labels;
 	float *values, *logits;
-	size_t *offsets;
 	/* the present epoch */
 	size_t *order, *ends, batch_count;
+	size_t *epoch_ends; /* [epoch_count] updates at the end of each; NULL: all have plan.steps_per_epoch */
+	size_t epoch_count;
 	uint64_t epoch;
 	bool epoch_planned;
 	attend_train_plan plan;
@@ -76,6 +78,11 @@ struct attend_trainer {
 };
 
 double attend_train_clock(void);
+
+/* trainer.c: the epoch of update `step` (from 0), and how many updates of it come before. */
+size_t attend_trainer_epoch(const attend_trainer *trainer, size_t step, size_t *within);
+/* Epochs that `done` updates make. */
+double attend_trainer_epochs(const attend_trainer *trainer, size_t done);
 
 /* trainer_step.c */
 attend_status attend_trainer_prepare(

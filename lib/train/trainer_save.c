@@ -1,13 +1,11 @@
 /* trainer_save.c: nothing is lost: checkpoints written beside and renamed, resumed bit for bit; best model; output folder. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -40,18 +38,6 @@ static void remove_folder(const char *path) /* files of one level: what a checkp
 	}
 	closedir(dir);
 	rmdir(path);
-}
-
-static attend_status sync_folder(const char *path)
-{
-	const int fd = open(path, O_RDONLY | O_DIRECTORY);
-	if (fd < 0 || fsync(fd) != 0) {
-		const int error = errno;
-		if (fd >= 0) close(fd);
-		return attend_fail(ATTEND_ERR_IO, "%s: %s", path, strerror(error));
-	}
-	close(fd);
-	return ATTEND_OK;
 }
 
 /* Steps of the complete checkpoints in a folder, rising. malloc'ed. */
@@ -134,9 +120,8 @@ static void remove_parts(const char *output_dir)
 
 attend_status attend_trainer_open_output(const attend_trainer *trainer)
 {
-	const char *dir = trainer->recipe->output_dir;
-	if (mkdir(dir, 0777) != 0 && errno != EEXIST) return attend_fail(ATTEND_ERR_IO, "%s: %s", dir, strerror(errno));
-	remove_parts(dir);
+	ATTEND_TRY(attend_folder_make(trainer->recipe->output_dir));
+	remove_parts(trainer->recipe->output_dir);
 	return ATTEND_OK;
 }
 
@@ -294,7 +279,7 @@ static attend_status write_checkpoint(attend_trainer *t, const char *dir)
 	free(path);
 	ATTEND_TRY(status);
 	ATTEND_TRY(attend_results_write_state(t, dir));
-	return sync_folder(dir);
+	return attend_folder_sync(dir);
 }
 
 /* Old ones go only now that the new one is on disk; the best stays. */
@@ -330,7 +315,7 @@ attend_status attend_trainer_checkpoint(attend_trainer *trainer)
 			remove_folder(final); /* of an earlier run that was resumed from before it */
 			if (rename(beside, final) != 0) status = attend_fail(ATTEND_ERR_IO, "%s: %s", final, strerror(errno));
 		}
-		if (status == ATTEND_OK) status = sync_folder(t->recipe->output_dir);
+		if (status == ATTEND_OK) status = attend_folder_sync(t->recipe->output_dir);
 		if (status != ATTEND_OK) remove_folder(beside);
 	}
 	if (status == ATTEND_OK && t->hooks.saved) t->hooks.saved(t->hooks.payload, final);

@@ -98,7 +98,8 @@ static attend_status make_session(attend_trainer *t)
 attend_status attend_trainer_prepare(attend_trainer *trainer)
 {
 	attend_trainer *t = trainer;
-	const size_t epoch = t->state.step / t->plan.steps_per_epoch;
+	size_t within;
+	const size_t epoch = attend_trainer_epoch(t, t->state.step, &within);
 	const size_t depth = t->recipe->gradual_unfreeze ? epoch : SIZE_MAX;
 	if (t->session && depth == t->live_depth) return ATTEND_OK;
 	t->live_depth = depth;
@@ -112,37 +113,13 @@ attend_status attend_trainer_prepare(attend_trainer *trainer)
 
 /* ---- Batches -------------------------------------------------------------------------------------------------------------- */
 
-/* Lay `count` examples out in the session's batch. */
 attend_status attend_trainer_run_batch(attend_trainer *trainer, const attend_examples *x, const size_t *members,
                                        size_t count)
 {
 	attend_trainer *t = trainer;
-	const attend_arch *arch = &t->network->arch;
-	size_t n = 0;
-	for (size_t i = 0; i < count; i++) {
-		const size_t start = x->starts[members[i]], length = attend_examples_length(x, members[i]);
-		t->offsets[i] = n;
-		memcpy(t->ids + n, x->ids + start, length * sizeof *t->ids);
-		memcpy(t->types + n, x->types + start, length * sizeof *t->types);
-		t->decoder_ids[n] = arch->decoder_start_id;
-		if (length > 1) memcpy(t->decoder_ids + n + 1, x->ids + start, (length - 1) * sizeof *t->ids);
-		n += length;
-	}
-	t->offsets[count] = n;
-	t->run_tokens += n;
+	t->run_tokens += attend_example_batch_fill(&t->batch, x, members, count);
 	if (t->text_task) attend_text_task_targets(t, x, members, count);
-	const float *hidden = NULL;
-	attend_batch batch = {.sequences = count,
-	                      .offsets = t->offsets,
-	                      .ids = t->ids,
-	                      .types = t->with_types ? t->types : NULL};
-	if (arch->has_encoder) ATTEND_TRY(attend_session_encode(t->session, &batch, &hidden));
-	if (arch->has_encoder && !t->two_stacks) return ATTEND_OK;
-	if (t->two_stacks) {
-		batch.ids = t->decoder_ids;
-		batch.types = NULL;
-	}
-	return attend_session_decode(t->session, &batch, NULL, &hidden);
+	return attend_example_batch_run(&t->batch, t->session, t->head);
 }
 
 static attend_targets targets_of(attend_trainer *t, const attend_dataset *d, const size_t *members, size_t count)
@@ -190,18 +167,16 @@ static attend_status bad_step(const attend_trainer *t, const char *what, size_t 
 
 static attend_status one_update(attend_trainer *t, attend_train_progress *progress)
 {
-	const size_t group = (size_t)t->recipe->gradient_accumulation_steps,
-				 in_epoch = t->state.step % t->plan.steps_per_epoch;
-	plan_epoch(t, t->state.step / t->plan.steps_per_epoch);
-	/* a token budget can give an epoch more or fewer batches than the first one had: what is beyond its steps waits */
-	const size_t first = in_epoch * group < t->batch_count ? in_epoch * group : t->batch_count - 1;
-	const size_t last = first + group < t->batch_count ? first + group : t->batch_count;
+	const size_t group = (size_t)t->recipe->gradient_accumulation_steps;
+	size_t within;
+	plan_epoch(t, attend_trainer_epoch(t, t->state.step, &within));
+	const size_t first = within * group, last = first + group < t->batch_count ? first + group : t->batch_count;
 	double loss = 0;
 	attend_network_zero_grad(t->network);
 	for (size_t b = first; b < last; b++) {
 		const size_t start = b ? t->ends[b - 1] : 0, count = t->ends[b] - start;
 		attend_loss result;
-		t->mask_epoch = t->state.step / t->plan.steps_per_epoch;
+		t->mask_epoch = t->epoch;
 		attend_session_set_dropout(t->session, true, (uint64_t)t->recipe->seed,
 		                           (uint64_t)t->state.step * group + (b - first));
 		ATTEND_TRY(attend_trainer_run_batch(t, &t->train_examples, t->order + start, count));
@@ -220,11 +195,13 @@ static attend_status one_update(attend_trainer *t, attend_train_progress *progre
 	}
 	attend_network_refresh(t->network);
 	t->state.step++;
-	t->state.loss_sum += loss;
-	t->state.loss_count++;
+	if (isfinite(loss)) { /* a skipped step has no part in the mean */
+		t->state.loss_sum += loss;
+		t->state.loss_count++;
+	}
 	*progress = (attend_train_progress){.step = t->state.step,
 	                                    .steps = t->plan.steps,
-	                                    .epoch = (double)t->state.step / (double)t->plan.steps_per_epoch,
+	                                    .epoch = attend_trainer_epochs(t, t->state.step),
 	                                    .loss = loss,
 	                                    .grad_norm = report.grad_norm,
 	                                    .learning_rate = report.lr[0],
@@ -402,7 +379,7 @@ static attend_status log_training(attend_trainer *t, const attend_train_progress
 	attend_train_state *s = &t->state;
 	const attend_log_entry entry = {.step = p->step,
 	                                .epoch = p->epoch,
-	                                .loss = s->loss_sum / (double)s->loss_count,
+	                                .loss = s->loss_count ? s->loss_sum / (double)s->loss_count : NAN,
 	                                .grad_norm = p->grad_norm,
 	                                .learning_rate = p->learning_rate};
 	s->loss_sum = 0;
@@ -434,9 +411,10 @@ static attend_status evaluate_now(attend_trainer *t, const attend_train_progress
 	return ATTEND_OK;
 }
 
-static bool due(const char *strategy, int64_t every, size_t step, size_t per_epoch, bool last)
+static bool due(const attend_trainer *t, const char *strategy, int64_t every, size_t step, bool last)
 {
-	if (strcmp(strategy, "epoch") == 0) return step % per_epoch == 0 || last;
+	size_t within;
+	if (strcmp(strategy, "epoch") == 0) return last || (attend_trainer_epoch(t, step, &within), within == 0);
 	return strcmp(strategy, "steps") == 0 && (step % (size_t)every == 0 || last);
 }
 
@@ -451,16 +429,16 @@ attend_status attend_trainer_run(attend_trainer *trainer)
 		if (p.step % (size_t)t->recipe->logging_steps == 0 || done) ATTEND_TRY(log_training(t, &p));
 		if (t->hooks.step) t->hooks.step(t->hooks.payload, &p);
 		bool improved = false, finish = false;
-		if (t->held_count &&
-		    due(t->recipe->eval_strategy, t->recipe->eval_steps, p.step, t->plan.steps_per_epoch, done))
+		if (t->held_count && due(t, t->recipe->eval_strategy, t->recipe->eval_steps, p.step, done))
 			ATTEND_TRY(evaluate_now(t, &p, &improved, &finish));
-		const bool saves = due(t->recipe->save_strategy, t->recipe->save_steps, p.step, t->plan.steps_per_epoch, done);
+		const bool saves = due(t, t->recipe->save_strategy, t->recipe->save_steps, p.step, done);
 		const bool stopped = atomic_load(&t->stop) != 0 && !done;
 		if (saves || stopped || (improved && t->recipe->load_best_model_at_end))
 			ATTEND_TRY(attend_trainer_checkpoint(t));
 		if (stopped)
 			return attend_fail(ATTEND_ERR_CANCELLED, "stopped after step %zu of %zu: resume goes on from there", p.step,
 			                   t->plan.steps);
+		if (finish && t->state.loss_count) ATTEND_TRY(log_training(t, &p));
 		done |= finish;
 	}
 	if (t->recipe->load_best_model_at_end) ATTEND_TRY(attend_trainer_load_best(t));

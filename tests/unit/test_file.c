@@ -57,9 +57,9 @@ static void test_read_and_map(void **state)
 	assert_fails(ATTEND_ERR_NOTFOUND, "/nowhere: cannot open: No such file",
 	             attend_file_read(&text, &size, "/nowhere", 0));
 	assert_fails(ATTEND_ERR_NOTFOUND, "/nowhere", attend_file_map(&mapping, "/nowhere"));
-	assert_fails(ATTEND_ERR_IO, "is a folder", attend_file_read(&text, &size, folder, 0));
-	assert_fails(ATTEND_ERR_IO, "is a folder", attend_file_map(&mapping, folder));
-	assert_fails(ATTEND_ERR_IO, "not a regular file", attend_file_map(&mapping, "/dev/null"));
+	assert_fails(ATTEND_ERR_NOTFOUND, "is a folder", attend_file_read(&text, &size, folder, 0));
+	assert_fails(ATTEND_ERR_NOTFOUND, "is a folder", attend_file_map(&mapping, folder));
+	assert_fails(ATTEND_ERR_NOTFOUND, "not a regular file", attend_file_map(&mapping, "/dev/null"));
 	assert_ok(attend_file_write(path, "", 0));
 	check_content(path, "");
 	check_content("/dev/null", "");
