@@ -396,7 +396,7 @@ static void bad_input(void **state)
 	options = (attend_vocab_options){.kind = ATTEND_VOCAB_BERT, .vocab_size = 60};
 	assert_ok(attend_vocab_trainer_new(&trainer, &options));
 	assert_ok(attend_vocab_trainer_add(trainer, "some words", 10));
-	assert_fails(ATTEND_ERR_IO, "/nowhere/at/all", attend_vocab_trainer_save(NULL, trainer, "/nowhere/at/all"));
+	assert_fails(ATTEND_ERR_NOTFOUND, "/nowhere/at/all", attend_vocab_trainer_save(NULL, trainer, "/nowhere/at/all"));
 	attend_vocab_trainer_free(trainer);
 	folder_remove(&folder);
 }

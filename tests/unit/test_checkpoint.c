@@ -218,7 +218,7 @@ static void test_save(void **state)
 	same_weights(a, b);
 	assert_int_equal(b->network.params[0].stored.dtype, ATTEND_DTYPE_F32);
 	attend_checkpoint_free(b);
-	assert_int_equal(attend_checkpoint_save(a, "/nowhere/at/all", NULL), ATTEND_ERR_IO);
+	assert_int_equal(attend_checkpoint_save(a, "/nowhere/at/all", NULL), ATTEND_ERR_NOTFOUND);
 	attend_checkpoint_free(a);
 }
 
