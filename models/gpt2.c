@@ -47,13 +47,9 @@ static const attend_family_name names[] = {
 
 static const attend_family_head heads[] = {
 	{.kind = ATTEND_HEAD_LM, .outputs = ATTEND_OUTPUTS_VOCAB, .tied = true, .shift_labels = true, .out = "lm_head"},
-	{.kind = ATTEND_HEAD_SEQUENCE, .pooling = ATTEND_POOL_LAST_REAL, .outputs = ATTEND_OUTPUTS_LABELS, .out = "score"},
-	{.kind = ATTEND_HEAD_TOKEN,
-     .outputs = ATTEND_OUTPUTS_LABELS,
-     .dropout = ATTEND_KEY_DROPOUT_HEAD,
-     .out = "classifier",
-     .out_bias = "classifier.bias"},
-	{.kind = ATTEND_HEAD_QA, .outputs = ATTEND_OUTPUTS_TWO, .out = "qa_outputs", .out_bias = "qa_outputs.bias"},
+	HEAD_SEQUENCE_LAST,
+	HEAD_TOKEN,
+	HEAD_QA,
 	END_HEADS,
 };
 

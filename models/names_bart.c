@@ -67,7 +67,7 @@ const attend_family_head attend_heads_bart[] = {
      .dense = "classification_head.dense",
      .out = "classification_head.out_proj",
      .out_bias = "classification_head.out_proj.bias"},
-	{.kind = ATTEND_HEAD_QA, .outputs = ATTEND_OUTPUTS_TWO, .out = "qa_outputs", .out_bias = "qa_outputs.bias"},
+	HEAD_QA,
 	END_HEADS,
 };
 

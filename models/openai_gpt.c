@@ -34,7 +34,7 @@ static const attend_family_name names[] = {
 
 static const attend_family_head heads[] = {
 	{.kind = ATTEND_HEAD_LM, .outputs = ATTEND_OUTPUTS_VOCAB, .tied = true, .shift_labels = true, .out = "lm_head"},
-	{.kind = ATTEND_HEAD_SEQUENCE, .pooling = ATTEND_POOL_LAST_REAL, .outputs = ATTEND_OUTPUTS_LABELS, .out = "score"},
+	HEAD_SEQUENCE_LAST,
 	END_HEADS,
 };
 

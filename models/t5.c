@@ -121,7 +121,7 @@ static const attend_family_head heads[] = {
      .dropout = ATTEND_KEY_DROPOUT_HEAD,
      .out = "classifier",
      .out_bias = "classifier.bias"},
-	{.kind = ATTEND_HEAD_QA, .outputs = ATTEND_OUTPUTS_TWO, .out = "qa_outputs", .out_bias = "qa_outputs.bias"},
+	HEAD_QA,
 	END_HEADS,
 };
 

@@ -50,6 +50,41 @@
 	{                \
 		.name = NULL \
 	}
+/* Heads that several families have to the letter. */
+#define HEAD_TOKEN                                                                                       \
+	{                                                                                                    \
+		.kind = ATTEND_HEAD_TOKEN, .outputs = ATTEND_OUTPUTS_LABELS, .dropout = ATTEND_KEY_DROPOUT_HEAD, \
+		.out = "classifier", .out_bias = "classifier.bias"                                               \
+	}
+#define HEAD_QA                                                                                                   \
+	{                                                                                                             \
+		.kind = ATTEND_HEAD_QA, .outputs = ATTEND_OUTPUTS_TWO, .out = "qa_outputs", .out_bias = "qa_outputs.bias" \
+	}
+#define HEAD_SEQUENCE_POOLED                                                                       \
+	{                                                                                              \
+		.kind = ATTEND_HEAD_SEQUENCE, .pooling = ATTEND_POOL_FIRST, .after_pooler = true,          \
+		.outputs = ATTEND_OUTPUTS_LABELS, .dropout = ATTEND_KEY_DROPOUT_HEAD, .out = "classifier", \
+		.out_bias = "classifier.bias"                                                              \
+	}
+/* RoBERTa's: dropout, dense, activation, dropout, out_proj on the first token, without the pooler. */
+#define HEAD_SEQUENCE_DENSE(ACTIVATION)                                                                              \
+	{                                                                                                                \
+		.kind = ATTEND_HEAD_SEQUENCE, .pooling = ATTEND_POOL_FIRST, .dense_width = ATTEND_KEY_HIDDEN,                \
+		.activation = ATTEND_ACT_##ACTIVATION, .outputs = ATTEND_OUTPUTS_LABELS, .dropout = ATTEND_KEY_DROPOUT_HEAD, \
+		.dropout_before_dense = true, .dense = "classifier.dense", .out = "classifier.out_proj",                     \
+		.out_bias = "classifier.out_proj.bias"                                                                       \
+	}
+/* The decoders': the last token that is not padding, no bias. */
+#define HEAD_SEQUENCE_LAST                                                                                \
+	{                                                                                                     \
+		.kind = ATTEND_HEAD_SEQUENCE, .pooling = ATTEND_POOL_LAST_REAL, .outputs = ATTEND_OUTPUTS_LABELS, \
+		.out = "score"                                                                                    \
+	}
+#define HEAD_CHOICE_POOLED(DROPOUT)                                                                                    \
+	{                                                                                                                  \
+		.kind = ATTEND_HEAD_CHOICE, .pooling = ATTEND_POOL_FIRST, .after_pooler = true, .outputs = ATTEND_OUTPUTS_ONE, \
+		.dropout = ATTEND_KEY_##DROPOUT, .out = "classifier", .out_bias = "classifier.bias"                            \
+	}
 #define END_HEADS                \
 	{                            \
 		.kind = ATTEND_HEAD_BASE \

@@ -71,7 +71,7 @@ static const attend_family_head heads[] = {
      .out = "logits_proj",
      .out_bias = "logits_proj.bias"},
 	{.kind = ATTEND_HEAD_TOKEN, .outputs = ATTEND_OUTPUTS_LABELS, .out = "classifier", .out_bias = "classifier.bias"},
-	{.kind = ATTEND_HEAD_QA, .outputs = ATTEND_OUTPUTS_TWO, .out = "qa_outputs", .out_bias = "qa_outputs.bias"},
+	HEAD_QA,
 	{.kind = ATTEND_HEAD_CHOICE,
      .pooling_by_config = true,
      .dense_when = ATTEND_KEY_HEAD_DENSE,
