@@ -101,13 +101,10 @@ GEMM_UNROLLED void int8_step(__m256i sum[INT8_MR][NV], const float *block, const
 #include "lib/kernels/gemm_tile.h"
 
 /* Sixteen-bit sums hold a whole group: 8 words of at most 2*15*127. */
-GEMM_UNROLLED __m256i int4_dot(const __m256i w[8], const unsigned char *x, int32_t start)
-{
-	__m256i sum = _mm256_maddubs_epi16(w[0], word_set(x));
-#pragma GCC unroll 8
-	for (size_t i = 1; i < 8; i++) sum = _mm256_add_epi16(sum, _mm256_maddubs_epi16(w[i], word_set(x + 4 * i)));
-	return _mm256_add_epi32(_mm256_madd_epi16(sum, _mm256_set1_epi16(1)), _mm256_set1_epi32(start));
-}
+#define INT4_ROWS            1
+#define int4_start(s)        _mm256_setzero_si256()
+#define int4_step(sum, w, x) _mm256_add_epi16(sum, _mm256_maddubs_epi16(w, word_set(x)))
+#define int4_end(sum, s)     _mm256_add_epi32(_mm256_madd_epi16(sum, _mm256_set1_epi16(1)), _mm256_set1_epi32(s))
 
 #include "lib/kernels/gemm_int4.h"
 
@@ -193,6 +190,6 @@ const struct attend_gemm_table attend_gemm_avx2 = {
 			[ATTEND_PACK_INT8] =
 				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 90, .part = 256, .tile = int8_tile},
 			[ATTEND_PACK_INT4] =
-				{.mr = 6, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 90, .part = 64, .tile = int4_tile},
+				{.mr = 64, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 90, .part = 64, .tile = int4_tile},
 		},
 };

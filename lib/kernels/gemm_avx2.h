@@ -46,8 +46,9 @@ static inline __m256i first_lanes(size_t count)
 #define v_load_part(p, count)     _mm256_maskload_ps(p, first_lanes(count))
 #define v_store_part(p, v, count) _mm256_maskstore_ps(p, first_lanes(count), v)
 
-#define int4_low(p)  _mm256_and_si256(load_integers(p), _mm256_set1_epi8(15))
-#define int4_high(p) _mm256_and_si256(_mm256_srli_epi16(load_integers(p), 4), _mm256_set1_epi8(15))
+#define INT4_TOGETHER ((size_t)1)
+#define int4_low(p)   _mm256_and_si256(load_integers(p), _mm256_set1_epi8(15))
+#define int4_high(p)  _mm256_and_si256(_mm256_srli_epi16(load_integers(p), 4), _mm256_set1_epi8(15))
 #define int4_scales(p)   \
 	_mm256_castsi256_ps( \
 		_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(p))), 16))

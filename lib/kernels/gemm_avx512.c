@@ -99,13 +99,10 @@ GEMM_UNROLLED void int8_step(__m512i sum[INT8_MR][NV], const float *block, const
 #include "lib/kernels/gemm_tile.h"
 
 /* Sixteen-bit sums hold a whole group: 8 words of at most 2*15*127. */
-GEMM_UNROLLED __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
-{
-	__m512i sum = _mm512_maddubs_epi16(w[0], word_set(x));
-#pragma GCC unroll 8
-	for (size_t i = 1; i < 8; i++) sum = _mm512_add_epi16(sum, _mm512_maddubs_epi16(w[i], word_set(x + 4 * i)));
-	return _mm512_add_epi32(_mm512_madd_epi16(sum, _mm512_set1_epi16(1)), _mm512_set1_epi32(start));
-}
+#define INT4_ROWS            1
+#define int4_start(s)        _mm512_setzero_si512()
+#define int4_step(sum, w, x) _mm512_add_epi16(sum, _mm512_maddubs_epi16(w, word_set(x)))
+#define int4_end(sum, s)     _mm512_add_epi32(_mm512_madd_epi16(sum, _mm512_set1_epi16(1)), _mm512_set1_epi32(s))
 
 #include "lib/kernels/gemm_int4.h"
 
@@ -202,6 +199,6 @@ const struct attend_gemm_table attend_gemm_avx512 = {
 			[ATTEND_PACK_INT8] =
 				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 180, .part = 192, .tile = int8_tile},
 			[ATTEND_PACK_INT4] =
-				{.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 120, .part = 32, .tile = int4_tile},
+				{.mr = 64, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 120, .part = 32, .tile = int4_tile},
 		},
 };

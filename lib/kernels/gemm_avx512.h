@@ -22,8 +22,9 @@
 #define v_load_part(p, count)     _mm512_maskz_loadu_ps(v_mask(count), p)
 #define v_store_part(p, v, count) _mm512_mask_storeu_ps(p, v_mask(count), v)
 
-#define int4_low(p)  _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi8(15))
-#define int4_high(p) _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(p), 4), _mm512_set1_epi8(15))
+#define INT4_TOGETHER ((size_t)2)
+#define int4_low(p)   _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi8(15))
+#define int4_high(p)  _mm512_and_si512(_mm512_srli_epi16(_mm512_loadu_si512(p), 4), _mm512_set1_epi8(15))
 #define int4_scales(p)   \
 	_mm512_castsi512_ps( \
 		_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)(p))), 16))
@@ -77,7 +78,7 @@ void attend_finish_avx512(const attend_tile_out *out);
 	}
 #define GEMM_AVX512VNNI_INT4                                                                                         \
 	{                                                                                                                \
-		.mr = 14, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 120, .part = 32, .tile = attend_int4_tile_avx512vnni \
+		.mr = 64, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 120, .part = 32, .tile = attend_int4_tile_avx512vnni \
 	}
 
 #endif

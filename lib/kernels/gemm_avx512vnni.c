@@ -28,13 +28,10 @@ GEMM_UNROLLED void int8_step(__m512i sum[INT8_MR][NV], const float *block, const
 #define TILE_STEP_BYTES 128
 #include "lib/kernels/gemm_tile.h"
 
-GEMM_UNROLLED __m512i int4_dot(const __m512i w[8], const unsigned char *x, int32_t start)
-{
-	__m512i sum = _mm512_set1_epi32(start);
-#pragma GCC unroll 8
-	for (size_t i = 0; i < 8; i++) sum = _mm512_dpbusd_epi32(sum, w[i], word_set(x + 4 * i));
-	return sum;
-}
+#define INT4_ROWS            6
+#define int4_start(s)        _mm512_set1_epi32(s)
+#define int4_step(sum, w, x) _mm512_dpbusd_epi32(sum, w, word_set(x))
+#define int4_end(sum, s)     (sum)
 
 #include "lib/kernels/gemm_int4.h"
 

@@ -28,13 +28,10 @@ GEMM_UNROLLED void int8_step(__m256i sum[INT8_MR][NV], const float *block, const
 #define TILE_STEP_BYTES 64
 #include "lib/kernels/gemm_tile.h"
 
-GEMM_UNROLLED __m256i int4_dot(const __m256i w[8], const unsigned char *x, int32_t start)
-{
-	__m256i sum = _mm256_set1_epi32(start);
-#pragma GCC unroll 8
-	for (size_t i = 0; i < 8; i++) sum = _mm256_dpbusd_avx_epi32(sum, w[i], word_set(x + 4 * i));
-	return sum;
-}
+#define INT4_ROWS            6
+#define int4_start(s)        _mm256_set1_epi32(s)
+#define int4_step(sum, w, x) _mm256_dpbusd_avx_epi32(sum, w, word_set(x))
+#define int4_end(sum, s)     (sum)
 
 #include "lib/kernels/gemm_int4.h"
 
@@ -47,6 +44,6 @@ const struct attend_gemm_table attend_gemm_avxvnni = {
 			[ATTEND_PACK_INT8] =
 				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8, .unit = 1, .rate = 220, .part = 256, .tile = int8_tile},
 			[ATTEND_PACK_INT4] =
-				{.mr = 6, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 80, .part = 64, .tile = int4_tile},
+				{.mr = 64, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 80, .part = 64, .tile = int4_tile},
 		},
 };

@@ -8,57 +8,87 @@
 
 #include "lib/kernels/gemm_table.h"
 
-/* One vector of the sums of row r, columns from j on, as v of attend_tile_out. */
-static inline __attribute__((always_inline)) VECTOR finish_sum(const attend_tile_out *out, size_t r, size_t j)
+typedef enum finish_kind { FINISH_F32, FINISH_INT8, FINISH_INT4 } finish_kind;
+
+/* What belongs to LANES columns, whatever the row. */
+typedef struct finish_columns {
+	VECTOR w_scale, bias;
+	INTEGERS column_sum;
+} finish_columns;
+
+/* y before multiply and residual. `kind`, `has_bias` and `scaled` are constants where this is inlined. */
+static inline __attribute__((always_inline)) VECTOR finish_value(const attend_tile_out *o, size_t r, size_t j,
+                                                                 const finish_columns *c, const finish_kind kind,
+                                                                 const bool has_bias, const bool scaled)
 {
-	const float *sum = out->tile + r * NV * LANES + j;
-	if (!out->x_scale) return v_load(sum);
-	if (!out->w_scale) return v_mul(v_load(sum), v_set(out->x_scale[r]));
-	const INTEGERS shift = i_mul(i_set(out->zero[r]), i_load(out->column_sum + j));
-	return v_mul(i_to_float(i_sub(i_load(sum), shift)), v_mul(v_set(out->x_scale[r]), v_load(out->w_scale + j)));
+	const float *sum = o->tile + r * NV * LANES + j;
+	VECTOR v;
+	if (kind == FINISH_INT8) {
+		const INTEGERS shift = i_mul(i_set(o->zero[r]), c->column_sum);
+		v = v_mul(i_to_float(i_sub(i_load(sum), shift)), v_mul(v_set(o->x_scale[r]), c->w_scale));
+	} else {
+		v = kind == FINISH_INT4 ? v_mul(v_load(sum), v_set(o->x_scale[r])) : v_load(sum);
+	}
+	if (has_bias) return v_fma(v, v_set(o->scale), c->bias);
+	return scaled ? v_mul(v, v_set(o->scale)) : v;
+}
+
+static inline __attribute__((always_inline)) void finish_rows(const attend_tile_out *o, const finish_kind kind,
+                                                              const bool has_bias, const bool scaled)
+{
+	const size_t whole = o->columns / LANES, rest = o->columns % LANES;
+	finish_columns c[NV];
+	for (size_t v = 0; v < NV; v++) {
+		const size_t j = v * LANES, count = v < whole ? LANES : v == whole ? rest : 0;
+		if (kind == FINISH_INT8) {
+			c[v].w_scale = v_load(o->w_scale + j);
+			c[v].column_sum = i_load(o->column_sum + j);
+		}
+		if (has_bias)
+			c[v].bias = count == LANES ? v_load(o->bias + j) : count ? v_load_part(o->bias + j, count) : v_zero();
+	}
+	for (size_t r = 0; r < o->rows; r++) {
+		float *y = o->y + r * o->ldy;
+		const float *multiply = o->multiply ? o->multiply + r * o->ld_multiply : NULL;
+		const float *residual = o->residual ? o->residual + r * o->ld_residual : NULL;
+#pragma GCC unroll 4
+		for (size_t i = 0; i < NV; i++) {
+			const size_t j = i * LANES;
+			VECTOR v = finish_value(o, r, j, &c[i], kind, has_bias, scaled);
+			if (i < whole) {
+				if (multiply) {
+					v = residual ? v_fma(v, v_load(multiply + j), v_load(residual + j))
+					             : v_mul(v, v_load(multiply + j));
+				} else if (residual) {
+					v = v_add(v, v_load(residual + j));
+				}
+				v_store(y + j, v);
+			} else if (i == whole && rest) {
+				if (multiply) {
+					const VECTOR factor = v_load_part(multiply + j, rest);
+					v = residual ? v_fma(v, factor, v_load_part(residual + j, rest)) : v_mul(v, factor);
+				} else if (residual) {
+					v = v_add(v, v_load_part(residual + j, rest));
+				}
+				v_store_part(y + j, v, rest);
+			}
+		}
+	}
 }
 
 static void finish(const attend_tile_out *out)
 {
-	const VECTOR scale = v_set(out->scale);
-	const bool scaled = out->scale != 1.0f;
-	for (size_t r = 0; r < out->rows; r++) {
-		float *y = out->y + r * out->ldy;
-		const float *multiply = out->multiply ? out->multiply + r * out->ld_multiply : NULL;
-		const float *residual = out->residual ? out->residual + r * out->ld_residual : NULL;
-		size_t j = 0;
-		for (; j + LANES <= out->columns; j += LANES) {
-			VECTOR v = finish_sum(out, r, j);
-			if (out->bias) {
-				v = v_fma(v, scale, v_load(out->bias + j));
-			} else if (scaled) {
-				v = v_mul(v, scale);
-			}
-			if (multiply && residual) {
-				v = v_fma(v, v_load(multiply + j), v_load(residual + j));
-			} else if (multiply) {
-				v = v_mul(v, v_load(multiply + j));
-			} else if (residual) {
-				v = v_add(v, v_load(residual + j));
-			}
-			v_store(y + j, v);
-		}
-		if (j == out->columns) continue;
-		const size_t count = out->columns - j;
-		VECTOR v = finish_sum(out, r, j);
-		if (out->bias) {
-			v = v_fma(v, scale, v_load_part(out->bias + j, count));
-		} else if (scaled) {
-			v = v_mul(v, scale);
-		}
-		if (multiply && residual) {
-			v = v_fma(v, v_load_part(multiply + j, count), v_load_part(residual + j, count));
-		} else if (multiply) {
-			v = v_mul(v, v_load_part(multiply + j, count));
-		} else if (residual) {
-			v = v_add(v, v_load_part(residual + j, count));
-		}
-		v_store_part(y + j, v, count);
+	const attend_tile_out o = *out; /* a copy: stores to y cannot change it */
+	const bool scaled = o.scale != 1.0f;
+	if (!o.x_scale) {
+		if (o.bias) finish_rows(&o, FINISH_F32, true, true);
+		else finish_rows(&o, FINISH_F32, false, scaled);
+	} else if (o.w_scale) {
+		if (o.bias) finish_rows(&o, FINISH_INT8, true, true);
+		else finish_rows(&o, FINISH_INT8, false, scaled);
+	} else {
+		if (o.bias) finish_rows(&o, FINISH_INT4, true, true);
+		else finish_rows(&o, FINISH_INT4, false, scaled);
 	}
 }
 

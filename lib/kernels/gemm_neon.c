@@ -93,18 +93,17 @@ GEMM_UNROLLED void int8_step(int32x4_t sum[INT8_MR][NV], const float *block, con
 #define TILE_STEP_BYTES 32
 #include "lib/kernels/gemm_tile.h"
 
-/* Sixteen-bit sums hold a whole group: pairs of 8 products of at most 15*127. */
-GEMM_UNROLLED int32x4_t int4_dot(const int32x4_t w[8], const unsigned char *x, int32_t start)
+/* Pairs of products as 16-bit sums hold a whole group: 8 words of at most 2*15*127. */
+static inline int32x4_t add_pairs(int32x4_t sum, int8x16_t w, int8x16_t x)
 {
-	int16x8_t low = vdupq_n_s16(0), high = vdupq_n_s16(0);
-#pragma GCC unroll 8
-	for (size_t i = 0; i < 8; i++) {
-		const int8x16_t weights = vreinterpretq_s8_s32(w[i]), word = word_set(x + 4 * i);
-		low = vmlal_s8(low, vget_low_s8(weights), vget_low_s8(word));
-		high = vmlal_high_s8(high, weights, word);
-	}
-	return vpadalq_s16(vdupq_n_s32(start), vpaddq_s16(low, high));
+	const int16x8_t pairs = vpaddq_s16(vmull_s8(vget_low_s8(w), vget_low_s8(x)), vmull_high_s8(w, x));
+	return vreinterpretq_s32_s16(vaddq_s16(vreinterpretq_s16_s32(sum), pairs));
 }
+
+#define INT4_ROWS            6
+#define int4_start(s)        vdupq_n_s32(0)
+#define int4_step(sum, w, x) add_pairs(sum, vreinterpretq_s8_s32(w), word_set(x))
+#define int4_end(sum, s)     vpadalq_s16(vdupq_n_s32(s), vreinterpretq_s16_s32(sum))
 
 #include "lib/kernels/gemm_int4.h"
 
@@ -206,6 +205,6 @@ const struct attend_gemm_table attend_gemm_neon = {
 			[ATTEND_PACK_INT8] =
 				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .rate = 40, .part = 512, .tile = int8_tile},
 			[ATTEND_PACK_INT4] =
-				{.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 30, .part = 128, .tile = int4_tile},
+				{.mr = 64, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 30, .part = 128, .tile = int4_tile},
 		},
 };

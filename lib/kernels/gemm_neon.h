@@ -40,6 +40,7 @@ static inline void v_store_part(float *p, float32x4_t v, size_t count)
 #define i_mul(a, b)   vmulq_s32(a, b)
 #define i_to_float(v) vcvtq_f32_s32(v)
 
+#define INT4_TOGETHER  ((size_t)2)
 #define int4_low(p)    vreinterpretq_s32_u8(vandq_u8(vld1q_u8(p), vdupq_n_u8(15)))
 #define int4_high(p)   vreinterpretq_s32_u8(vshrq_n_u8(vld1q_u8(p), 4))
 #define int4_scales(p) vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16))

@@ -28,13 +28,10 @@ GEMM_UNROLLED void int8_step(int32x4_t sum[INT8_MR][NV], const float *block, con
 #define TILE_STEP_BYTES 32
 #include "lib/kernels/gemm_tile.h"
 
-GEMM_UNROLLED int32x4_t int4_dot(const int32x4_t w[8], const unsigned char *x, int32_t start)
-{
-	int32x4_t sum = vdupq_n_s32(start);
-#pragma GCC unroll 8
-	for (size_t i = 0; i < 8; i++) sum = vdotq_s32(sum, vreinterpretq_s8_s32(w[i]), word_set(x + 4 * i));
-	return sum;
-}
+#define INT4_ROWS            6
+#define int4_start(s)        vdupq_n_s32(s)
+#define int4_step(sum, w, x) vdotq_s32(sum, vreinterpretq_s8_s32(w), word_set(x))
+#define int4_end(sum, s)     (sum)
 
 #include "lib/kernels/gemm_int4.h"
 
@@ -47,6 +44,6 @@ const struct attend_gemm_table attend_gemm_neondot = {
 			[ATTEND_PACK_INT8] =
 				{.mr = INT8_MR, .form = ATTEND_BLOCK_INT8_S, .unit = 1, .rate = 120, .part = 512, .tile = int8_tile},
 			[ATTEND_PACK_INT4] =
-				{.mr = 12, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 40, .part = 128, .tile = int4_tile},
+				{.mr = 64, .form = ATTEND_BLOCK_INT4, .unit = 9, .rate = 40, .part = 128, .tile = int4_tile},
 		},
 };

@@ -90,19 +90,22 @@ static void block_int4(const attend_left *j, float *block, const float *x, size_
 {
 	for (size_t r = 0; r < rows; r++) {
 		const float *row = x + r * j->stride_row;
+		int8_t q[PART];
 		float inverse;
 		row_scale(j, row, &j->x_scale[first + r], &inverse, &j->zero[first + r]);
 		for (size_t s = 0; s < j->steps; s++) {
-			const size_t i0 = s * ATTEND_INT4_GROUP, left = j->k > i0 ? j->k - i0 : 0;
-			const size_t count = left < ATTEND_INT4_GROUP ? left : ATTEND_INT4_GROUP;
+			const size_t part = s % (PART / ATTEND_INT4_GROUP) * ATTEND_INT4_GROUP, i0 = s * ATTEND_INT4_GROUP;
+			if (part == 0) {
+				const size_t count = j->k - i0 < PART ? j->k - i0 : PART;
+				j->table->quantize((uint8_t *)q, row + i0, count, inverse, 0, -127, 127);
+				memset(q + count, 0, PART - count);
+			}
 			unsigned char *to = (unsigned char *)(block + (s * rows + r) * j->kernel->unit);
-			int8_t q[ATTEND_INT4_GROUP] = {0};
-			j->table->quantize((uint8_t *)q, row + i0, count, inverse, 0, -127, 127);
 			int32_t sum = 0;
-			for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) sum += q[i];
+			for (size_t i = 0; i < ATTEND_INT4_GROUP; i++) sum += q[part + i];
 			sum *= -8;
 			memcpy(to, &sum, sizeof sum);
-			memcpy(to + sizeof sum, q, sizeof q);
+			memcpy(to + sizeof sum, q + part, ATTEND_INT4_GROUP);
 		}
 	}
 }

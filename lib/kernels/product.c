@@ -99,7 +99,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const size_t nr = job->table->nr, chunk = index / job->groups.count, group = index % job->groups.count;
 	const size_t block0 = attend_run_start(&job->chunks, chunk), block1 = attend_run_start(&job->chunks, chunk + 1);
 	const size_t panel0 = attend_run_start(&job->groups, group), panel1 = attend_run_start(&job->groups, group + 1);
-	const size_t row0 = attend_run_start(&left->runs, block0), row1 = attend_run_start(&left->runs, block1);
+	const size_t row0 = attend_run_start(&left->runs, block0);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
 	const size_t step_lines = (4 * job->step_bytes + 63) / 64,
 				 lines = (step_lines + block1 - block0 - 1) / (block1 - block0);
@@ -124,15 +124,16 @@ static void product_task(void *arg, size_t index, unsigned worker)
 			}
 			for (size_t b = block0; b < block1; b++) {
 				const size_t row = attend_run_start(&left->runs, b), rows = attend_run_start(&left->runs, b + 1) - row;
-				if (s0 + steps == left->steps) ask_outputs(job, row, rows, i * nr);
 				const float *block = left->blocks + (row * left->steps + s0 * rows) * kernel->unit;
-				(expand ? kernel->expanded : kernel->tile)(tile + (row - row0) * nr, block, part, rows, steps * factor,
-				                                           s0 != 0, ahead);
+				float *sums = tile + (row - row0) * nr;
+				const bool last = s0 + steps == left->steps;
+				if (last) ask_outputs(job, row, rows, i * nr);
+				(expand ? kernel->expanded : kernel->tile)(sums, block, part, rows, steps * factor, s0 != 0, ahead);
+				if (last) epilogue_tile(job, sums, row, rows, panel, i * nr);
 				ahead.at += steps * factor / 4 * ahead.lines * 64;
 			}
 			s0 += steps;
 		} while (s0 < left->steps);
-		epilogue_tile(job, tile, row0, row1 - row0, panel, i * nr);
 	}
 	if (kernel->leave) kernel->leave();
 }
