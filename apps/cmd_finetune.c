@@ -47,6 +47,8 @@ static const attend_option options[] = {
 	{"gradient-accumulation-steps", 0, ATTEND_OPTION_JSON, "N", "batches of one update [1]", 0, 0, false, NULL},
 	{"gradient-checkpointing", 0, ATTEND_OPTION_FLAG, NULL,
      "less memory: run blocks again instead of keeping activations", 0, 0, false, NULL},
+	{"bf16", 0, ATTEND_OPTION_FLAG, NULL, "mixed precision: products in bf16, sums and weights in f32", 0, 0, false,
+     NULL},
 	{"learning-rate", 0, ATTEND_OPTION_JSON, "X", "the highest rate [5e-5]", 0, 0, false, "lr"},
 	{"lr-scheduler-type", 0, ATTEND_OPTION_TEXT, "NAME",
      "linear, cosine, constant, polynomial, one_cycle, ... [linear]", 0, 0, false, NULL},

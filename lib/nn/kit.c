@@ -13,7 +13,8 @@ void attend_linear_run(attend_session *session, const attend_linear *w, float *y
 	attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, session->scratch.kernel);
 }
 
-/* dx (+)= dy W ; dW += dy^T x ; db += column sums of dy; part by part */
+/* dx (+)= dy W ; dW += dy^T x ; db += column sums of dy; part by part. Mixed precision: from the f32 values, rounded as
+ * forward rounded them. */
 void attend_linear_run_backward(attend_session *session, attend_linear *w, float *dx, size_t lddx, bool overwrite,
                                 const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows)
 {
@@ -37,6 +38,7 @@ void attend_linear_run_backward(attend_session *session, attend_linear *w, float
 			.overwrite_dx = overwrite && i == 0,
 			.dw = part->param->grad ? part->param->grad + first : NULL,
 			.db = bias->param && bias->param->grad ? bias->param->grad + bias->offset : NULL,
+			.bf16 = w->packed.type == ATTEND_PACK_BF16,
 		};
 		if (g.dw) part->param->dense_grad = true;
 		if (g.dx || g.dw || g.db) attend_linear_backward(&g, session->scratch.kernel);

@@ -165,7 +165,8 @@ attend_status attend_network_finish(attend_network *network)
 /* ---- Packing ------------------------------------------------------------------------------------------------- */
 attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear)
 {
-	if (network->trainable) return ATTEND_PACK_F32;
+	/* what learns is packed anew after every step: there int8 and int4 would not pay */
+	if (network->trainable && network->pack_type != ATTEND_PACK_BF16) return ATTEND_PACK_F32;
 	/* beyond this the 32-bit sums of int8 could overflow: no model of today has so wide a layer */
 	if (network->pack_type == ATTEND_PACK_INT8 && linear->in > ATTEND_INT8_MAX_INPUTS) return ATTEND_PACK_F32;
 	return network->pack_type;

@@ -173,7 +173,8 @@ typedef struct attend_head_params {
  * one trainer. */
 typedef struct attend_network {
 	attend_arch arch;
-	attend_pack_type pack_type;    /* of all linears but those that must stay f32 */
+	attend_pack_type
+		pack_type; /* of all linears but those that must stay f32. Trainable: F32, or BF16 for mixed precision */
 	attend_stack_params stacks[2]; /* 0 encoder, 1 decoder */
 	attend_linear bridge;
 	attend_head_params pooler; /* dense only */

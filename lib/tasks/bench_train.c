@@ -1,5 +1,5 @@
 /* bench_train.c: the task `train` of attend_bench: forward with dropout, backward, clipping to norm 1, AdamW (rate 2e-5, decay
- * 0.01 on matrices) of a sequence classifier. */
+ * 0.01 on matrices) of a sequence classifier; in f32, or in mixed precision (bf16). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,8 +79,8 @@ static attend_status start(attend_bench_training *t, const attend_bench_run *run
 	const attend_grouping grouping = {.rule = ATTEND_GROUPS_NO_DECAY, .lr = 2e-5, .weight_decay = 0.01};
 	attend_optimizer_options options;
 	double loss;
-	if (run->options->weights != ATTEND_WEIGHTS_F32)
-		return attend_fail(ATTEND_ERR_UNSUPPORTED, "training runs on f32 weights only");
+	if (run->options->weights != ATTEND_WEIGHTS_F32 && run->options->weights != ATTEND_WEIGHTS_BF16)
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "training runs in f32 or bf16");
 	if (!network->arch.has_encoder || network->arch.has_decoder)
 		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: training is timed on encoders only", run->model->path);
 	ATTEND_TRY(attend_model_need_head(&t->head, run->model, ATTEND_HEAD_SEQUENCE));

@@ -63,6 +63,7 @@ static const entry entries[] = {
 	WHOLE_ENTRY(max_tokens_per_batch, 0, 1 << 24, 0),
 	FLAG_ENTRY(group_by_length, 0),
 	FLAG_ENTRY(gradient_checkpointing, 0),
+	FLAG_ENTRY(bf16, 0),
 	WHOLE_ENTRY(seed, 0, 9007199254740992.0, 42),
 	TEXT_ENTRY(optim, "adamw", "adamw|sgd|adafactor"),
 	TEXT_ENTRY(lr_scheduler_type, "linear", NULL),

@@ -29,7 +29,7 @@ struct attend_recipe {
 	int64_t max_steps; /* -1: by epochs */
 	int64_t per_device_train_batch_size, per_device_eval_batch_size, gradient_accumulation_steps;
 	int64_t max_tokens_per_batch; /* 0: batches by count */
-	bool group_by_length, gradient_checkpointing;
+	bool group_by_length, gradient_checkpointing, bf16;
 	int64_t seed;
 	/* optimiser */
 	char *optim, *lr_scheduler_type, *lr_scheduler_kwargs;

@@ -83,6 +83,7 @@ static void put_identity(attend_buffer *out, const attend_trainer *t)
 	                     r->per_device_train_batch_size, r->gradient_accumulation_steps, r->max_tokens_per_batch);
 	attend_buffer_printf(out, ", \"optim\": \"%s\", \"schedule\": \"%s\"", r->optim, r->lr_scheduler_type);
 	put_number(out, ", \"learning_rate\": ", r->learning_rate);
+	attend_buffer_printf(out, ", \"bf16\": %s", r->bf16 ? "true" : "false");
 	if (!t->text_task) return;
 	attend_buffer_printf(out, ", \"task\": \"%s\", \"block\": %zu, \"whole_word\": %s", r->task,
 	                     t->train_examples.longest, r->mlm_whole_word ? "true" : "false");
@@ -150,6 +151,7 @@ static attend_status check_identity(const attend_trainer *t, const attend_json *
 		const char *key = attend_json_key(m, NULL);
 		const attend_json *before = attend_json_get(run, key);
 		char *a = NULL, *b = NULL;
+		if (!before && strcmp(key, "bf16") == 0 && !t->recipe->bf16) continue; /* begun before there was a choice */
 		if (!before) status = attend_json_fail(run, "'%s' is missing: not a checkpoint of this kind", key);
 		if (status == ATTEND_OK) status = attend_json_print(&a, before, 0);
 		if (status == ATTEND_OK) status = attend_json_print(&b, m, 0);

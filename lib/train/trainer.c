@@ -96,6 +96,9 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 	bind.from_scratch = t->recipe->from_scratch && !t->recipe->resume;
 	ATTEND_TRY(attend_checkpoint_load(&t->checkpoint, dir, &bind));
 	t->network = &t->checkpoint->network;
+	if (t->recipe->bf16) t->network->pack_type = ATTEND_PACK_BF16;
+	if (t->recipe->bf16 && !attend_bf16_pays())
+		attend_log(ATTEND_LOG_WARNING, "bf16: this CPU multiplies bf16 no faster than f32");
 	if (!t->text_task)
 		t->checkpoint->config.problem = t->regression ? ATTEND_PROBLEM_REGRESSION
 		                                : t->multi    ? ATTEND_PROBLEM_MULTI_LABEL

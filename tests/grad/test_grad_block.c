@@ -3,7 +3,7 @@
  * the seed; recomputing, accumulating, frozen, at several team sizes.
  *
  * The loss is computed in f32, so a difference over a step h is uncertain by about 1e-6 / h; twice that, and two parts in a
- * thousand for higher derivatives, is the tolerance. */
+ * thousand for higher derivatives, is the tolerance. Mixed precision is held against the f32 gradient: see test_mixed. */
 #include <math.h>
 
 #include "lib/core/rng.h"
@@ -254,13 +254,13 @@ static void test_dropout(void **state)
 }
 
 /* Recomputing, and any number of threads: the same bits. Two backwards add up to twice the gradient, but for rounding. */
-static void test_same_bits(void **state)
+static void same_bits(attend_pack_type type)
 {
-	(void)state;
 	for (int shape = 0; shape < SMALL_SHAPES; shape++) {
 		setup s;
 		make_wide(&s, (small_shape)shape, true, 6);
 		attend_network *n = &s.small.network;
+		n->pack_type = type;
 		const attend_head_kind kind = n->arch.heads[0].kind;
 		float *first = NULL;
 		size_t count;
@@ -283,6 +283,57 @@ static void test_same_bits(void **state)
 		unmake(&s);
 	}
 	assert_ok(attend_set_threads(0));
+}
+
+static void test_same_bits(void **state)
+{
+	(void)state;
+	same_bits(ATTEND_PACK_F32);
+	same_bits(ATTEND_PACK_BF16);
+}
+
+static double distance(const float *a, const float *b, size_t count)
+{
+	double sum = 0.0;
+	for (size_t i = 0; i < count; i++) {
+		const double d = (double)a[i] - (b ? (double)b[i] : 0.0);
+		sum += d * d;
+	}
+	return sqrt(sum);
+}
+
+/* Mixed precision: factors rounded to bf16 (a relative 2^-9 each) on the way through a few products one behind the other;
+ * a parameter's gradient stays within 2^-5 of its length (2^-4 under T5's unscaled scores, whose softmax is sharp: a score of
+ * ten is rounded by hundredths), or, where it nearly cancels (key biases), 2^-8 of all gradients'. */
+static void test_mixed(void **state)
+{
+	(void)state;
+	for (int shape = 0; shape < SMALL_SHAPES; shape++) {
+		setup s;
+		make_wide(&s, (small_shape)shape, true, 6);
+		attend_network *n = &s.small.network;
+		const attend_head_kind kind = n->arch.heads[0].kind;
+		size_t count, at = 0;
+		const double loss = run(&s, kind, 1.0f, true);
+		float *want = gradients(n, &count);
+		n->pack_type = ATTEND_PACK_BF16;
+		plan(&s, false);
+		attend_network_zero_grad(n);
+		const double mixed = run(&s, kind, 1.0f, true);
+		assert_true(fabs(mixed - loss) < 0x1p-8 * (1.0 + fabs(loss)));
+		assert_true(mixed < loss || mixed > loss); /* it did round */
+		const double all = distance(want, NULL, count);
+		const double tolerance = shape == SMALL_T5 || shape == SMALL_UMT5 ? 0x1p-4 : 0x1p-5;
+		for (size_t i = 0; i < n->param_count; at += n->params[i++].count) {
+			const attend_param *p = &n->params[i];
+			const double off = distance(want + at, p->grad, p->count), length = distance(want + at, NULL, p->count);
+			if (!(off <= tolerance * length || off <= 0x1p-8 * all))
+				fail_msg("%s: gradient of %s %.3g off, its length %.3g of %.3g", small_shape_name((small_shape)shape),
+				         p->name, off, length, all);
+		}
+		free(want);
+		unmake(&s);
+	}
 }
 
 static bool not_lower(const attend_param *p, void *payload)
@@ -374,9 +425,11 @@ static void test_features(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_encoders),         cmocka_unit_test(test_heads),    cmocka_unit_test(test_decoder),
-		cmocka_unit_test(test_encoder_decoders), cmocka_unit_test(test_dropout),  cmocka_unit_test(test_same_bits),
-		cmocka_unit_test(test_frozen),           cmocka_unit_test(test_features),
+		cmocka_unit_test(test_encoders), cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_decoder),  cmocka_unit_test(test_encoder_decoders),
+		cmocka_unit_test(test_dropout),  cmocka_unit_test(test_same_bits),
+		cmocka_unit_test(test_mixed),    cmocka_unit_test(test_frozen),
+		cmocka_unit_test(test_features),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
