@@ -21,6 +21,7 @@
 	X(detokenize) \
 	X(train_tokenizer) \
 	X(finetune) \
+	X(lr_find) \
 	X(evaluate) \
 	X(train_trace) \
 	X(bench) \

@@ -107,6 +107,38 @@ ATTEND_API attend_status attend_trainer_evaluate(attend_trainer *trainer, attend
 /* Write the model as it is: a plain HuggingFace folder. */
 ATTEND_API attend_status attend_trainer_save(attend_trainer *trainer, const char *dir);
 
+/* ==== Learning rate range test ========================================================================================== */
+
+/* A sweep of rates, one update each (Smith, arXiv:1506.01186; rising exponentially as in fastai). */
+typedef struct attend_lr_sweep {
+	size_t count;
+	double *rates, *losses; /* [count] of each update, before it */
+	double *smoothed;       /* [count] losses, exponentially averaged (0.98, corrected for the start) */
+	bool diverged;     /* the sweep ended early: the smoothed loss passed four times its minimum, or was not finite */
+	double steepest;   /* rate at which the smoothed loss falls fastest per decade; NaN: it never fell */
+	double minimum;    /* rate of the smallest smoothed loss; NaN likewise */
+	double suggestion; /* the smaller of `steepest` and `minimum` / 10; NaN likewise */
+} attend_lr_sweep;
+
+typedef struct attend_lr_find_options {
+	double first, last; /* rates, 0 < first < last */
+	size_t steps;       /* updates, >= 10 */
+} attend_lr_find_options;
+#define ATTEND_LR_FIND_OPTIONS_INIT \
+	{                               \
+		1e-7, 10, 100               \
+	}
+
+/* Train by the recipe, but at rising rates, on all of its training file; nothing is written and no model is left (what the
+ * recipe says of steps, rates, evaluation and output does not count). hooks->step is told of every update; NULL: nobody. Free
+ * with attend_lr_sweep_free. ARG: options out of range; and everything that attend_trainer_new finds wrong. */
+ATTEND_API attend_status attend_lr_find(attend_lr_sweep *out, const attend_recipe *recipe,
+                                        const attend_lr_find_options *options, const attend_train_hooks *hooks);
+ATTEND_API void attend_lr_sweep_free(attend_lr_sweep *sweep);
+/* "learning_rate,loss,smoothed_loss" and a line per update; a picture (SVG) with the suggestion. IO, NOTFOUND. */
+ATTEND_API attend_status attend_lr_sweep_write_csv(const attend_lr_sweep *sweep, const char *path);
+ATTEND_API attend_status attend_lr_sweep_write_svg(const attend_lr_sweep *sweep, const char *path);
+
 /* ==== Evaluating ======================================================================================================== */
 
 typedef struct attend_label_report {

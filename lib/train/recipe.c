@@ -285,11 +285,32 @@ attend_status attend_recipe_dump(char **out, const attend_recipe *recipe)
 	return ATTEND_OK;
 }
 
+attend_status attend_recipe_copy(attend_recipe **out, const attend_recipe *recipe)
+{
+	attend_recipe *copy = NULL;
+	ATTEND_TRY(attend_recipe_new(&copy));
+	for (size_t i = 0; i < ENTRIES; i++) {
+		const entry *e = &entries[i];
+		attend_status status = ATTEND_OK;
+		switch (e->kind) {
+		case FLAG: *(bool *)field(copy, e) = *(bool *)field(recipe, e); break;
+		case WHOLE: *(int64_t *)field(copy, e) = *(int64_t *)field(recipe, e); break;
+		case REAL: *(double *)field(copy, e) = *(double *)field(recipe, e); break;
+		case TEXT: status = set_text(copy, e, *(char **)field(recipe, e)); break;
+		}
+		if (status != ATTEND_OK) {
+			attend_recipe_free(copy);
+			return status;
+		}
+	}
+	*out = copy;
+	return ATTEND_OK;
+}
+
 attend_status attend_recipe_check(const attend_recipe *recipe)
 {
 	const attend_recipe *r = recipe;
 	if (!*r->train_file) return attend_fail(ATTEND_ERR_ARG, "no training file (train_file)");
-	if (!*r->output_dir) return attend_fail(ATTEND_ERR_ARG, "no output folder (output_dir)");
 	if (*r->validation_file && r->validation_split > 0)
 		return attend_fail(ATTEND_ERR_ARG, "validation_file and validation_split exclude each other");
 	const bool plain = strcmp(r->task, "sequence") != 0;

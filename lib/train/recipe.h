@@ -55,6 +55,9 @@ attend_status attend_recipe_set_json(attend_recipe *recipe, const char *name, co
 /* All values as a JSON object, one member a line. `only_set`: those that differ from the defaults. */
 void attend_recipe_print(attend_buffer *out, const attend_recipe *recipe, bool only_set);
 
+/* A recipe of its own with the same values. */
+attend_status attend_recipe_copy(attend_recipe **out, const attend_recipe *recipe);
+
 /* Do the values go together? ARG names what does not. */
 attend_status attend_recipe_check(const attend_recipe *recipe);
 

@@ -9,6 +9,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
+#include "lib/train/svg.h"
 #include "lib/train/text_task.h"
 
 /* Members of metrics by their names in HF's logs. */
@@ -269,7 +270,8 @@ static attend_status write_curves(const attend_trainer *t, const char *dir)
 		points[(e->evaluated ? 3 * n : n) + c->count++] = y;
 	}
 	attend_buffer text = {0};
-	attend_curves_svg(&text, curves, curves[1].count ? 2 : 1, "Loss", "step", "loss");
+	attend_curves_svg(&text, curves, curves[1].count ? 2 : 1,
+	                  &(attend_plot){.title = "Loss", .x_name = "step", .y_name = "loss"});
 	free(points);
 	return write_text(dir, "loss.svg", &text);
 }

@@ -13,13 +13,4 @@ attend_status attend_results_read_state(attend_trainer *trainer, const char *dir
 /* DIR/log.jsonl, all_results.json, loss.svg, README.md. */
 attend_status attend_results_write_all(const attend_trainer *trainer, const char *dir);
 
-/* Curves of one or more runs as an SVG picture. x rising, y finite; names are shown. */
-typedef struct attend_curve {
-	const char *name;
-	const double *x, *y;
-	size_t count;
-} attend_curve;
-void attend_curves_svg(attend_buffer *out, const attend_curve *curves, size_t count, const char *title,
-                       const char *x_name, const char *y_name);
-
 #endif

@@ -341,8 +341,9 @@ static attend_status set_up(attend_trainer *t)
 {
 	char *model_dir = NULL, *resumed = NULL;
 	ATTEND_TRY(attend_recipe_check(t->recipe));
+	if (t->writes && !*t->recipe->output_dir) return attend_fail(ATTEND_ERR_ARG, "no output folder (output_dir)");
 	if (t->recipe->resume) ATTEND_TRY(attend_trainer_find_checkpoint(&resumed, t->recipe->output_dir, &t->state.step));
-	attend_status status = attend_trainer_check_output(t);
+	attend_status status = t->writes ? attend_trainer_check_output(t) : ATTEND_OK;
 	if (status == ATTEND_OK) status = attend_checkpoint_locate(&model_dir, t->recipe->model_name_or_path);
 	const char *from = resumed ? resumed : model_dir;
 	t->text_task = attend_text_task_find(t->recipe->task);
@@ -358,40 +359,21 @@ static attend_status set_up(attend_trainer *t)
 	if (status == ATTEND_OK && resumed) status = attend_trainer_resume(t, resumed);
 	if (status == ATTEND_OK) status = describe(t);
 	if (status == ATTEND_OK) status = attend_trainer_prepare(t);
-	if (status == ATTEND_OK) status = attend_trainer_check_disk(t);
+	if (status == ATTEND_OK && t->writes) status = attend_trainer_check_disk(t);
 	free(model_dir);
 	free(resumed);
 	return status;
 }
 
-static attend_status copy_recipe(attend_recipe **out, const attend_recipe *recipe)
+attend_status attend_trainer_make(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks,
+                                  bool writes)
 {
-	attend_recipe *copy = NULL;
-	char *text = NULL;
-	attend_json *document = NULL;
-	ATTEND_TRY(attend_recipe_new(&copy));
-	attend_status status = attend_recipe_dump(&text, recipe);
-	if (status == ATTEND_OK) status = attend_json_parse(&document, text, strlen(text), "recipe");
-	for (const attend_json *m = attend_json_first(document); m && status == ATTEND_OK; m = attend_json_next(m))
-		status = attend_recipe_set_json(copy, attend_json_key(m, NULL), m);
-	attend_json_free(document);
-	free(text);
-	if (status != ATTEND_OK) {
-		attend_recipe_free(copy);
-		return status;
-	}
-	*out = copy;
-	return ATTEND_OK;
-}
-
-attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks)
-{
-	if (!out || !recipe) return attend_fail(ATTEND_ERR_ARG, "attend_trainer_new: a NULL argument");
 	attend_trainer *t = calloc(1, sizeof *t);
 	if (!t) return attend_fail_memory(sizeof *t, "trainer");
 	if (hooks) t->hooks = *hooks;
+	t->writes = writes;
 	t->state.best_metric = NAN;
-	attend_status status = copy_recipe(&t->recipe, recipe);
+	attend_status status = attend_recipe_copy(&t->recipe, recipe);
 	if (status == ATTEND_OK) status = set_up(t);
 	if (status != ATTEND_OK) {
 		attend_trainer_free(t);
@@ -399,6 +381,12 @@ attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *reci
 	}
 	*out = t;
 	return ATTEND_OK;
+}
+
+attend_status attend_trainer_new(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks)
+{
+	if (!out || !recipe) return attend_fail(ATTEND_ERR_ARG, "attend_trainer_new: a NULL argument");
+	return attend_trainer_make(out, recipe, hooks, true);
 }
 
 void attend_trainer_free(attend_trainer *trainer)

@@ -40,6 +40,7 @@ struct attend_trainer {
 	const struct attend_text_task *text_task; /* text_task.h; NULL: a labelled file */
 	uint64_t mask_epoch;                      /* decides with seed and example about masks */
 	attend_train_hooks hooks;
+	bool writes;                        /* false: only steps are wanted; there is no output folder */
 	attend_dataset *train, *validation; /* validation NULL: none, or a part of `train` */
 	attend_examples train_examples, validation_examples;
 	size_t *members, member_count; /* training examples: indices into train_examples */
@@ -78,6 +79,10 @@ struct attend_trainer {
 };
 
 double attend_train_clock(void);
+
+/* trainer.c: attend_trainer_new, also for runs that write nothing. */
+attend_status attend_trainer_make(attend_trainer **out, const attend_recipe *recipe, const attend_train_hooks *hooks,
+                                  bool writes);
 
 /* trainer.c: the epoch of update `step` (from 0), and how many updates of it come before. */
 size_t attend_trainer_epoch(const attend_trainer *trainer, size_t step, size_t *within);
