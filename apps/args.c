@@ -185,6 +185,7 @@ static int put(attend_args *args, const attend_option *o, const char *text)
 			return attend_usage(args->command, "--%s: expected true or false, found \"%s\"", o->name, text);
 		break;
 	case ATTEND_OPTION_INT:
+	case ATTEND_OPTION_MAYBE:
 		g.integer = strtoll(text, &end, 10);
 		g.real = (double)g.integer;
 		if (end == text || *end != 0 || errno != 0)
@@ -220,6 +221,11 @@ static int put(attend_args *args, const attend_option *o, const char *text)
 	return -1;
 }
 
+static bool is_whole_number(const char *word)
+{
+	return *word != 0 && strspn(word, "0123456789") == strlen(word);
+}
+
 /* argv[i] is "--name", "--name=value" or "--no-name". *i moves past a value of its own. */
 static int parse_long(attend_args *args, const char *word, int argc, char *const argv[], int *i)
 {
@@ -240,6 +246,7 @@ static int parse_long(attend_args *args, const char *word, int argc, char *const
 	}
 	if (equals != NULL) return put(args, o, equals + 1);
 	if (o->kind == ATTEND_OPTION_FLAG) return put(args, o, "true");
+	if (o->kind == ATTEND_OPTION_MAYBE && (*i + 1 >= argc || !is_whole_number(argv[*i + 1]))) return put(args, o, "0");
 	if (*i + 1 >= argc) return attend_usage(args->command, "--%s needs a value (%s)", o->name, o->value);
 	*i += 1;
 	return put(args, o, argv[*i]);

@@ -20,14 +20,15 @@ enum {
 };
 
 typedef enum attend_option_kind {
-	ATTEND_OPTION_FLAG, /* --name, --no-name, --name=true|false; takes no word of its own */
-	ATTEND_OPTION_INT,  /* a whole number in [min, max] */
-	ATTEND_OPTION_REAL, /* a finite number in [min, max] */
-	ATTEND_OPTION_WORD, /* one of the words that `value` lists: "left|right" */
-	ATTEND_OPTION_TEXT, /* any text */
-	ATTEND_OPTION_FILE, /* completed as a file name */
-	ATTEND_OPTION_DIR,  /* completed as a folder name */
-	ATTEND_OPTION_JSON  /* text that a library call parses: "[[3,4],[5]]", "None", "2.5" */
+	ATTEND_OPTION_FLAG,  /* --name, --no-name, --name=true|false; takes no word of its own */
+	ATTEND_OPTION_INT,   /* a whole number in [min, max] */
+	ATTEND_OPTION_MAYBE, /* the same, but the number may be missing: then 0. `value` is "[N]" */
+	ATTEND_OPTION_REAL,  /* a finite number in [min, max] */
+	ATTEND_OPTION_WORD,  /* one of the words that `value` lists: "left|right" */
+	ATTEND_OPTION_TEXT,  /* any text */
+	ATTEND_OPTION_FILE,  /* completed as a file name */
+	ATTEND_OPTION_DIR,   /* completed as a folder name */
+	ATTEND_OPTION_JSON   /* text that a library call parses: "[[3,4],[5]]", "None", "2.5" */
 } attend_option_kind;
 
 /* One option. A table ends with an entry whose name is NULL. */

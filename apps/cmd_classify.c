@@ -15,6 +15,7 @@ static const attend_option options[] = {
 	{"text-pair", 0, ATTEND_OPTION_TEXT, "TEXT", "the second text of a pair", 0, 0, false, NULL},
 	{"pairs", 0, ATTEND_OPTION_FLAG, NULL, "a line holds two texts with a tab between them", 0, 0, false, NULL},
 	ATTEND_OPTION_TRUNCATE,
+	ATTEND_OPTIONS_WINDOW,
 	{0},
 };
 
@@ -25,6 +26,7 @@ typedef struct classify_run {
 	attend_pipeline *pipeline;
 	attend_classify_options options;
 	size_t printed;
+	size_t windowed, windows; /* texts that ran in several, and how many they were */
 } classify_run;
 
 static void print_labels_json(const attend_classification *result)
@@ -40,7 +42,7 @@ static void print_labels_json(const attend_classification *result)
 	attend_output_text("]");
 }
 
-static void print_jsonl(const attend_classification *result, const attend_record *record)
+static void print_jsonl(const attend_args *args, const attend_classification *result, const attend_record *record)
 {
 	attend_output_printf("{\"line\": %zu, \"text\": ", record->number);
 	attend_output_json_string(record->fields[0], record->sizes[0]);
@@ -48,7 +50,9 @@ static void print_jsonl(const attend_classification *result, const attend_record
 		attend_output_text(", \"text_pair\": ");
 		attend_output_json_string(record->fields[1], record->sizes[1]);
 	}
-	attend_output_printf(", \"truncated_tokens\": %zu, \"labels\": ", result->truncated);
+	attend_output_printf(", \"truncated_tokens\": %zu", result->truncated);
+	if (attend_args_given(args, "window")) attend_output_printf(", \"windows\": %zu", result->windows);
+	attend_output_text(", \"labels\": ");
 	print_labels_json(result);
 	attend_output_text("}\n");
 }
@@ -57,7 +61,11 @@ static void print_result(classify_run *run, const attend_classification *result,
 {
 	const bool tsv = attend_args_flag(run->args, "tsv");
 	attend_tell_truncated(run->args, record->number, result->truncated);
-	if (attend_args_flag(run->args, "jsonl")) print_jsonl(result, record);
+	if (result->windows > 1) {
+		run->windowed++;
+		run->windows += result->windows;
+	}
+	if (attend_args_flag(run->args, "jsonl")) print_jsonl(run->args, result, record);
 	else if (attend_args_flag(run->args, "json")) {
 		print_labels_json(result);
 		attend_output_text("\n");
@@ -101,6 +109,14 @@ static int run(const attend_args *args)
 	                                        .threshold = attend_args_real(args, "threshold", 0),
 	                                        .temperature = attend_args_real(args, "temperature", 0),
 	                                        .cut = attend_cut_of(args)};
+	job.options.window = attend_args_given(args, "window");
+	job.options.window_length = (size_t)attend_args_int(args, "window", 0);
+	job.options.window_stride = attend_args_int(args, "stride", -1);
+	job.options.window_pooling = (attend_window_pooling)attend_args_word(args, "window-pooling", 0);
+	if (job.options.window && attend_args_given(args, "truncate"))
+		return attend_usage(attend_args_command(args), "--window and --truncate exclude each other");
+	if (!job.options.window && attend_args_given(args, "stride"))
+		return attend_usage(attend_args_command(args), "--stride needs --window");
 	if (attend_args_given(args, "function")) job.options.function = functions[attend_args_word(args, "function", 0)];
 	const char *pair = attend_args_text(args, "text-pair", NULL);
 	if (pair != NULL && attend_args_operand_count(args) != 1)
@@ -114,6 +130,10 @@ static int run(const attend_args *args)
 	                                   .run = run_records,
 	                                   .payload = &job};
 	code = attend_records_run(args, &records);
+	if (job.windowed)
+		attend_warn(args, "%zu long text%s ran in %zu windows, logits pooled by %s", job.windowed,
+		            job.windowed == 1 ? "" : "s", job.windows,
+		            job.options.window_pooling == ATTEND_WINDOW_MAX ? "maximum" : "mean");
 	attend_opened_free(&opened);
 	return code;
 }

@@ -50,6 +50,7 @@ static void print_json(const attend_evaluation *e)
 	}
 	if (e->skipped) attend_output_printf(", \"skipped\": %zu", e->skipped);
 	if (e->too_long) attend_output_printf(", \"truncated\": %zu", e->too_long);
+	if (e->windowed) attend_output_printf(", \"windowed\": %zu, \"windows\": %zu", e->windowed, e->windows);
 	attend_output_text(", \"labels\": [");
 	for (size_t i = 0; i < e->label_count; i++) {
 		const attend_label_report *l = &e->labels[i];
@@ -160,6 +161,10 @@ static int run(const attend_args *args)
 		attend_note(args, "%s", e.columns);
 		if (e.skipped) attend_warn(args, "%zu bad rows were left out", e.skipped);
 		if (e.too_long) attend_warn(args, "%zu texts were too long and were cut", e.too_long);
+		if (e.windowed)
+			attend_warn(args, "%zu long texts ran in windows, logits pooled by %s: %zu windows of %zu texts",
+			            e.windowed, attend_args_word(args, "window-pooling", 0) == 1 ? "maximum" : "mean", e.windows,
+			            e.metrics.examples);
 		if (attend_args_flag(args, "json")) print_json(&e);
 		else print_text(&e);
 		if (html) code = attend_evaluation_html(html, model, attend_args_text(args, "file", ""), &e);

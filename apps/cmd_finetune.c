@@ -124,6 +124,10 @@ static void tell_plan(const attend_args *args, const attend_train_plan *p)
 	fprintf(stderr, "%zu training and %zu validation examples; tokens: %zu to %zu, median %zu\n", p->train_examples,
 	        p->validation_examples, p->shortest, p->longest, p->median);
 	if (p->too_long) fprintf(stderr, "%zu texts are too long and are cut\n", p->too_long);
+	if (p->windowed)
+		fprintf(stderr,
+		        "%zu texts are too long and are read in windows; %zu windows to train on, each with its text's label\n",
+		        p->windowed, p->windows);
 	for (size_t i = 0; i < p->label_count && i < 20; i++)
 		fprintf(stderr, "  %s: %zu\n", p->labels[i], p->label_examples[i]);
 	if (p->label_count > 20) fprintf(stderr, "  ... %zu labels in all\n", p->label_count);

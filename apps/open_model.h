@@ -23,6 +23,31 @@ attend_cut attend_cut_of(const attend_args *args);
 			false, NULL                                                                                               \
 	}
 
+/* Reading all of a text that is too long: for the tables of classify, evaluate and finetune. */
+#define ATTEND_OPTIONS_WINDOW                                                                                     \
+	{"window",                                                                                                    \
+	 0,                                                                                                           \
+	 ATTEND_OPTION_MAYBE,                                                                                         \
+	 "[N]",                                                                                                       \
+	 "read long texts in windows of N tokens, pool their logits [what the model takes]",                          \
+	 0,                                                                                                           \
+	 1 << 24,                                                                                                     \
+	 false,                                                                                                       \
+	 NULL},                                                                                                       \
+		{"stride",                                                                                                \
+	     0,                                                                                                       \
+	     ATTEND_OPTION_INT,                                                                                       \
+	     "N",                                                                                                     \
+	     "tokens that windows overlap by [half a window, at most 128]",                                           \
+	     0,                                                                                                       \
+	     1 << 24,                                                                                                 \
+	     false,                                                                                                   \
+	     NULL},                                                                                                   \
+	{                                                                                                             \
+		"window-pooling", 0, ATTEND_OPTION_WORD, "mean|max", "how the logits of windows become one [mean]", 0, 0, \
+			false, NULL                                                                                           \
+	}
+
 /* Say on stderr that tokens of a text were cut off, unless `tokens` is 0. */
 void attend_tell_truncated(const attend_args *args, size_t number, size_t tokens);
 

@@ -1,5 +1,6 @@
 /* recipe_args.c: the options that commands on training data share; a command line as a recipe. */
 #include "apps/recipe_args.h"
+#include "apps/open_model.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ const attend_option attend_options_data[] = {
      "a bad row stops before training, or is left out and counted [stop]", 0, 0, false, NULL},
 	{"truncate", 0, ATTEND_OPTION_WORD, "left|right", "cut texts that are too long instead of stopping", 0, 0, false,
      NULL},
+	ATTEND_OPTIONS_WINDOW,
 	{"max-seq-length", 0, ATTEND_OPTION_JSON, "N", "tokens of a text at most [what the model takes]", 0, 0, false,
      NULL},
 	{0},

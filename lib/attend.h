@@ -168,7 +168,11 @@ typedef struct attend_classification {
 	attend_label_score *labels; /* best first */
 	size_t count;
 	size_t truncated; /* tokens that were cut off */
+	size_t windows;   /* in which the text ran: 1 unless it was too long */
 } attend_classification;
+
+/* How the logits of a text's windows become one. */
+typedef enum attend_window_pooling { ATTEND_WINDOW_MEAN, ATTEND_WINDOW_MAX } attend_window_pooling;
 
 typedef struct attend_classify_options {
 	size_t top_k;       /* labels to give; 0: all */
@@ -176,6 +180,10 @@ typedef struct attend_classify_options {
 	double temperature; /* logits are divided by it first; 0: 1 */
 	attend_score_function function;
 	attend_cut cut;
+	bool window;           /* a text that is too long runs in overlapping windows; cut must be ATTEND_CUT_NEVER */
+	size_t window_length;  /* tokens, special ones included; 0: what the model takes */
+	int64_t window_stride; /* tokens that windows overlap by; < 0: half of what a window holds, at most 128 */
+	attend_window_pooling window_pooling;
 } attend_classify_options;
 
 /* Scores of a text or pair by the checkpoint's sequence head, as HF's text-classification pipeline. out [count]; free

@@ -55,8 +55,9 @@ typedef struct attend_train_plan {
 	const size_t *label_examples;     /* [label_count] of the training set; NULL: regression */
 	size_t shortest, median, longest; /* tokens of an example */
 	size_t too_long;                  /* examples that were cut */
-	size_t steps, steps_per_epoch;    /* of the first epoch, where a token budget makes epochs differ */
-	size_t first_step;                /* > 0: resumed */
+	size_t windowed, windows; /* texts that became several windows; training windows of all texts, 0: no such text */
+	size_t steps, steps_per_epoch; /* of the first epoch, where a token budget makes epochs differ */
+	size_t first_step;             /* > 0: resumed */
 	size_t parameters, trainable_parameters;
 	size_t memory_bytes;     /* weights, gradients, optimiser, activations */
 	const char *new_tensors; /* freshly made tensors, or NULL: "classifier.weight, classifier.bias" */
@@ -164,6 +165,7 @@ typedef struct attend_evaluation {
 	const attend_mistake *mistakes;
 	size_t mistake_count;
 	size_t skipped, too_long; /* bad rows left out; texts that were cut */
+	size_t windowed, windows; /* texts that ran in several windows; windows of all texts, 0: no such text */
 	const char *columns;
 	void *storage;
 } attend_evaluation;

@@ -134,6 +134,12 @@ ATTEND_API attend_status attend_tokenizer_encode_batch(attend_encoding *out, con
                                                        const attend_text *texts, size_t count,
                                                        const attend_encode_options *options);
 
+/* Tokenise a text or pair of any length: what has more than `length` tokens (special ones included) becomes windows of that many
+ * that overlap by `stride` tokens, the first one *out, the others out->overflowing. Of a pair the longer text slides, the other one
+ * stands whole in every window. DATA: it leaves no room. ARG: stride is not below what the special tokens leave of length. */
+ATTEND_API attend_status attend_tokenizer_encode_windows(attend_encoding *out, const attend_tokenizer *tokenizer,
+                                                         const attend_text *text, size_t length, size_t stride);
+
 /* Ids of many texts in one ragged array: text i has ids[starts[i] .. starts[i + 1] - 1]. The fastest way. */
 typedef struct attend_ids {
 	int32_t *ids;   /* never NULL */

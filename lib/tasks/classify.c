@@ -6,6 +6,8 @@
 #include "lib/core/arena.h"
 #include "lib/tasks/pipeline.h"
 #include "lib/tasks/rank.h"
+#include "lib/train/examples.h"
+#include "lib/train/pooled.h"
 
 /* What a call of attend_classify or attend_next_sentence does with the logits [outputs] of one text. */
 typedef attend_status (*take_logits)(void *payload, size_t text, const float *logits, size_t outputs);
@@ -45,17 +47,67 @@ static attend_status run_pooled(attend_pipeline *p, size_t head_index, const att
 	return status;
 }
 
+/* One sequence of each text and, behind it, its further windows; owners (or NULL) says whose they are. */
+static size_t list_sequences(attend_sequence *sequences, size_t *owners, const attend_encoded *encoded)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < encoded->count; i++)
+		for (size_t w = 0; w <= encoded->items[i].overflowing_count; w++) {
+			const attend_encoding *e = w == 0 ? &encoded->items[i] : &encoded->items[i].overflowing[w - 1];
+			if (owners != NULL) owners[n] = i;
+			if (sequences != NULL) sequences[n] = (attend_sequence){e->ids, e->type_ids, e->count};
+			n++;
+		}
+	return n;
+}
+
+/* Pools what comes window by window, and hands each text on once. */
+typedef struct pooled_take {
+	const attend_encoded *encoded;
+	const size_t *owners; /* of the sequences */
+	size_t seen;          /* windows of the present text */
+	float *row;
+	attend_window_pooling pooling;
+	take_logits take;
+	void *payload;
+} pooled_take;
+
+static attend_status take_window(void *payload, size_t sequence, const float *logits, size_t outputs)
+{
+	pooled_take *p = payload;
+	const size_t text = p->owners[sequence], windows = p->encoded->items[text].overflowing_count + 1;
+	attend_pool_add(p->row, logits, outputs, p->seen++, p->pooling);
+	if (p->seen < windows) return ATTEND_OK;
+	attend_pool_end(p->row, outputs, windows, p->pooling);
+	p->seen = 0;
+	return p->take(p->payload, text, p->row, outputs);
+}
+
 static attend_status run_texts(attend_pipeline *p, attend_head_kind kind, const attend_encoded *encoded,
-                               take_logits take, void *payload)
+                               attend_window_pooling pooling, take_logits take, void *payload)
 {
 	size_t head;
 	ATTEND_TRY(attend_model_need_head(&head, p->model, kind));
-	attend_sequence *sequences = attend_alloc_array(encoded->count, sizeof *sequences);
-	if (sequences == NULL) return attend_fail_memory(encoded->count, "sequences");
-	for (size_t i = 0; i < encoded->count; i++)
-		sequences[i] = (attend_sequence){encoded->items[i].ids, encoded->items[i].type_ids, encoded->items[i].count};
-	const attend_status status = run_pooled(p, head, sequences, encoded->count, take, payload);
+	const size_t count = list_sequences(NULL, NULL, encoded),
+				 outputs = p->model->checkpoint->network.arch.heads[head].outputs;
+	attend_sequence *sequences = attend_alloc_array(count, sizeof *sequences);
+	size_t *owners = attend_alloc_array(count, sizeof *owners);
+	pooled_take pooled = {.encoded = encoded,
+	                      .owners = owners,
+	                      .row = attend_alloc_array(outputs, sizeof(float)),
+	                      .pooling = pooling,
+	                      .take = take,
+	                      .payload = payload};
+	attend_status status = sequences != NULL && owners != NULL && pooled.row != NULL
+	                           ? ATTEND_OK
+	                           : attend_fail_memory(count * sizeof *sequences, "sequences");
+	if (status == ATTEND_OK) {
+		(void)list_sequences(sequences, owners, encoded);
+		status = run_pooled(p, head, sequences, count, take_window, &pooled);
+	}
 	free(sequences);
+	free(owners);
+	free(pooled.row);
 	return status;
 }
 
@@ -96,7 +148,9 @@ static attend_status take_classes(void *payload, size_t text, const float *logit
 	attend_label_score *labels = attend_alloc_array(n + 1, sizeof *labels);
 	if (labels == NULL) return attend_fail_memory(n, "labels");
 	attend_classification *result = &job->results[text];
-	*result = (attend_classification){.labels = labels, .truncated = job->encoded->truncated[text]};
+	*result = (attend_classification){.labels = labels,
+	                                  .truncated = job->encoded->truncated[text],
+	                                  .windows = job->encoded->items[text].overflowing_count + 1};
 	for (size_t i = 0; i < n; i++) {
 		const size_t index = job->order[i];
 		const char *name = attend_model_label(job->model, index);
@@ -106,11 +160,28 @@ static attend_status take_classes(void *payload, size_t text, const float *logit
 	return ATTEND_OK;
 }
 
+static attend_status encode_texts(attend_encoded *out, const attend_model *model, const attend_text *texts,
+                                  size_t count, const attend_classify_options *o)
+{
+	const size_t limit = attend_model_max_length(model);
+	if (o == NULL || !o->window)
+		return attend_pipeline_encode(out, model, texts, count, o != NULL ? o->cut : ATTEND_CUT_NEVER, limit, 0);
+	const attend_tokenizer *tokenizer;
+	attend_fitting fitting = {0};
+	if (o->cut != ATTEND_CUT_NEVER)
+		return attend_fail(ATTEND_ERR_ARG, "attend_classify: windows and cutting exclude each other");
+	ATTEND_TRY(attend_model_need_tokenizer(&tokenizer, model));
+	ATTEND_TRY(attend_fitting_windows(&fitting, o->window_length, o->window_stride, limit, tokenizer));
+	return attend_pipeline_encode_windows(out, model, texts, count, fitting.window, fitting.window_stride);
+}
+
 attend_status attend_classify(attend_classification *out, attend_pipeline *pipeline, const attend_text *texts,
                               size_t count, const attend_classify_options *options)
 {
 	if (out == NULL || pipeline == NULL || (texts == NULL && count != 0))
 		return attend_fail(ATTEND_ERR_ARG, "attend_classify: out, pipeline and texts must not be NULL");
+	if (options != NULL && (unsigned)options->window_pooling > ATTEND_WINDOW_MAX)
+		return attend_fail(ATTEND_ERR_ARG, "attend_classify: unknown pooling %d", (int)options->window_pooling);
 	if (options != NULL && (options->temperature < 0 || !isfinite(options->temperature)))
 		return attend_fail(ATTEND_ERR_ARG, "attend_classify: temperature %g is not above 0", options->temperature);
 	size_t head;
@@ -125,11 +196,10 @@ attend_status attend_classify(attend_classification *out, attend_pipeline *pipel
 	attend_status status = job.results != NULL && job.scores != NULL && job.order != NULL
 	                           ? ATTEND_OK
 	                           : attend_fail_memory(count * sizeof *job.results, "results");
+	if (status == ATTEND_OK) status = encode_texts(&encoded, pipeline->model, texts, count, options);
 	if (status == ATTEND_OK)
-		status = attend_pipeline_encode(&encoded, pipeline->model, texts, count,
-		                                options != NULL ? options->cut : ATTEND_CUT_NEVER,
-		                                attend_model_max_length(pipeline->model), 0);
-	if (status == ATTEND_OK) status = run_texts(pipeline, ATTEND_HEAD_SEQUENCE, &encoded, take_classes, &job);
+		status = run_texts(pipeline, ATTEND_HEAD_SEQUENCE, &encoded,
+		                   options != NULL ? options->window_pooling : ATTEND_WINDOW_MEAN, take_classes, &job);
 	if (status == ATTEND_OK) memcpy(out, job.results, count * sizeof *job.results);
 	else
 		for (size_t i = 0; job.results != NULL && i < count; i++) attend_classification_free(&job.results[i]);
@@ -169,7 +239,7 @@ attend_status attend_next_sentence(float *out, attend_pipeline *pipeline, const 
 	attend_encoded encoded = {0};
 	ATTEND_TRY(attend_pipeline_encode(&encoded, pipeline->model, texts, count, cut,
 	                                  attend_model_max_length(pipeline->model), 0));
-	const attend_status status = run_texts(pipeline, ATTEND_HEAD_NSP, &encoded, take_next, out);
+	const attend_status status = run_texts(pipeline, ATTEND_HEAD_NSP, &encoded, ATTEND_WINDOW_MEAN, take_next, out);
 	attend_encoded_free(&encoded);
 	return status;
 }

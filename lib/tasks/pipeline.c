@@ -127,6 +127,37 @@ attend_status attend_pipeline_encode(attend_encoded *out, const attend_model *mo
 	return status;
 }
 
+static attend_status encode_windows(attend_encoded *encoded, const attend_model *model, const attend_text *texts,
+                                    size_t count, size_t length, size_t stride)
+{
+	const attend_tokenizer *tokenizer;
+	ATTEND_TRY(attend_model_need_tokenizer(&tokenizer, model));
+	for (size_t i = 0; i < count; i++) {
+		attend_text text = texts[i];
+		if (text.pair_size == 0) text.pair = NULL;
+		attend_status status = attend_tokenizer_encode_windows(&encoded->items[i], tokenizer, &text, length, stride);
+		if (status == ATTEND_OK) encoded->count = i + 1;
+		if (status == ATTEND_OK) status = check_ids(&encoded->items[i], model);
+		for (size_t w = 0; status == ATTEND_OK && w < encoded->items[i].overflowing_count; w++)
+			status = check_ids(&encoded->items[i].overflowing[w], model);
+		if (status != ATTEND_OK) return attend_fail_at(status, i, count);
+	}
+	return ATTEND_OK;
+}
+
+attend_status attend_pipeline_encode_windows(attend_encoded *out, const attend_model *model, const attend_text *texts,
+                                             size_t count, size_t length, size_t stride)
+{
+	attend_encoded encoded = {.items = calloc(count + 1, sizeof *encoded.items),
+	                          .truncated = calloc(count + 1, sizeof(size_t))};
+	attend_status status = encoded.items == NULL || encoded.truncated == NULL
+	                           ? attend_fail_memory(count * sizeof *encoded.items, "encodings")
+	                           : encode_windows(&encoded, model, texts, count, length, stride);
+	if (status == ATTEND_OK) *out = encoded;
+	else attend_encoded_free(&encoded);
+	return status;
+}
+
 void attend_encoded_free(attend_encoded *encoded)
 {
 	for (size_t i = 0; i < encoded->count; i++) attend_encoding_free(&encoded->items[i]);

@@ -56,6 +56,9 @@ typedef struct attend_encoded {
  * `cut` says or fails with DATA; ids that the embedding lacks fail with FORMAT. Free with attend_encoded_free. */
 attend_status attend_pipeline_encode(attend_encoded *out, const attend_model *model, const attend_text *texts,
                                      size_t count, attend_cut cut, size_t limit, unsigned fields);
+/* The same with a text of more than `length` tokens in windows that overlap by `stride`: see attend_tokenizer_encode_windows. */
+attend_status attend_pipeline_encode_windows(attend_encoded *out, const attend_model *model, const attend_text *texts,
+                                             size_t count, size_t length, size_t stride);
 void attend_encoded_free(attend_encoded *encoded);
 
 /* Put "text I: " in front of the error line when there is more than one text. Returns `status`. */

@@ -5,8 +5,8 @@
 
 #include "lib/core/arena.h"
 #include "lib/nn/heads.h"
-#include "lib/train/example_batch.h"
 #include "lib/train/metrics.h"
+#include "lib/train/pooled.h"
 #include "lib/train/recipe.h"
 #include "loaders/checkpoint.h"
 
@@ -72,10 +72,9 @@ static attend_status open_data(store *s, const attend_recipe *recipe)
 	options.label_names = s->regression ? NULL : (const char *const *)s->checkpoint->config.labels;
 	options.label_count = s->checkpoint->config.label_count;
 	ATTEND_TRY(attend_dataset_open(&s->data, recipe->validation_file, &options));
-	size_t limit = reads->max_positions ? reads->max_positions : SIZE_MAX;
-	if (recipe->max_seq_length && (size_t)recipe->max_seq_length < limit) limit = (size_t)recipe->max_seq_length;
-	const int cut = strcmp(recipe->truncate, "right") == 0 ? 0 : strcmp(recipe->truncate, "left") == 0 ? 1 : -1;
-	return attend_examples_encode(&s->examples, s->data, s->tokenizer, limit, cut, reads->vocab);
+	attend_fitting fitting;
+	ATTEND_TRY(attend_fitting_read(&fitting, recipe, reads->max_positions, s->tokenizer));
+	return attend_examples_encode(&s->examples, s->data, s->tokenizer, &fitting, reads->vocab);
 }
 
 static attend_status reserve(store *s, size_t mistakes)
@@ -95,29 +94,25 @@ static attend_status reserve(store *s, size_t mistakes)
 
 /* ---- Running ------------------------------------------------------------------------------------------------------------------ */
 
-static attend_status run_batches(store *s, attend_example_batch *batch, size_t *members, size_t batch_size)
+static attend_status run_all(store *s, const attend_recipe *recipe)
 {
-	for (size_t i = 0, count; i < s->data->count; i += count) {
-		for (count = 0; count < batch_size && i + count < s->data->count; count++) members[count] = i + count;
-		attend_example_batch_fill(batch, &s->examples, members, count);
-		ATTEND_TRY(attend_example_batch_run(batch, s->session, s->head));
-		ATTEND_TRY(attend_session_head(s->session, s->head, NULL, count, s->logits + i * s->outputs));
-	}
-	return ATTEND_OK;
-}
-
-static attend_status run_all(store *s, size_t batch_size)
-{
-	const size_t tokens = batch_size * s->examples.longest;
+	const size_t batch_size = (size_t)recipe->per_device_eval_batch_size, tokens = batch_size * s->examples.longest;
 	const attend_session_options plan = {.max_tokens = tokens, .max_sequences = batch_size};
 	attend_example_batch batch = {0};
-	size_t *members = attend_alloc_array(batch_size, sizeof *members);
-	attend_status status = members ? ATTEND_OK : attend_fail_memory(batch_size * sizeof *members, "batch");
+	attend_pooled_run run = {.batch = &batch,
+	                         .max_sequences = batch_size,
+	                         .max_tokens = tokens,
+	                         .head = s->head,
+	                         .outputs = s->outputs,
+	                         .scratch = attend_alloc_array(batch_size * s->outputs, sizeof(float)),
+	                         .pooling = attend_recipe_pooling(recipe)};
+	attend_status status = run.scratch ? ATTEND_OK : attend_fail_memory(batch_size * sizeof(float), "batch");
 	if (status == ATTEND_OK) status = attend_example_batch_init(&batch, batch_size, tokens);
 	if (status == ATTEND_OK) status = attend_session_new(&s->session, &s->checkpoint->network, &plan);
-	if (status == ATTEND_OK) status = run_batches(s, &batch, members, batch_size);
+	run.session = s->session;
+	if (status == ATTEND_OK) status = attend_pooled_logits(s->logits, &run, &s->examples, NULL, s->data->count);
 	attend_example_batch_free(&batch);
-	free(members);
+	free(run.scratch);
 	return status;
 }
 
@@ -144,41 +139,26 @@ static attend_mistake mistake_of(const attend_example *e)
 	return (attend_mistake){.text = e->text, .pair = e->pair, .line = e->line, .label = -1, .predicted = -1};
 }
 
-static double log_sum(const float *row, size_t n)
-{
-	double max = -INFINITY, sum = 0;
-	for (size_t i = 0; i < n; i++) max = fmax(max, (double)row[i]);
-	for (size_t i = 0; i < n; i++) sum += exp((double)row[i] - max);
-	return max + log(sum);
-}
-
-static double softplus(double x)
-{
-	return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-
 /* Loss of one example; what is wrong with it, and how badly (<= 0: nothing). */
 static double judge(store *s, size_t i, attend_mistake *m, double *badness)
 {
 	const attend_example *e = &s->data->examples[i];
 	const float *row = s->logits + i * s->outputs;
+	const double loss = attend_row_loss(e, s->data->kind, row, s->outputs);
 	*m = mistake_of(e);
 	if (s->regression) {
-		const double d = (double)row[0] - e->value;
 		m->expected = e->value;
 		m->found = (double)row[0];
-		*badness = d * d;
-		return d * d;
+		*badness = loss;
+		return loss;
 	}
 	if (s->multi) {
-		double loss = 0;
 		bool wrong = false;
 		for (size_t j = 0; j < e->label_count; j++) s->truth[i * s->outputs + (size_t)e->labels[j]] = 1;
 		for (size_t c = 0; c < s->outputs; c++) {
 			const bool truth = s->truth[i * s->outputs + c] != 0;
 			s->predictions[i * s->outputs + c] = row[c] > 0;
 			wrong |= truth != (row[c] > 0);
-			loss += softplus(truth ? -(double)row[c] : (double)row[c]) / (double)s->outputs;
 		}
 		*badness = wrong ? loss : 0;
 		return loss;
@@ -186,11 +166,10 @@ static double judge(store *s, size_t i, attend_mistake *m, double *badness)
 	int best = 0;
 	for (size_t c = 1; c < s->outputs; c++)
 		if (row[c] > row[best]) best = (int)c;
-	const double all = log_sum(row, s->outputs), loss = all - (double)row[e->label];
 	m->label = e->label;
 	m->predicted = best;
 	m->expected = exp(-loss);
-	m->found = exp((double)row[best] - all);
+	m->found = exp((double)row[best] - attend_log_sum(row, s->outputs, 1));
 	s->confusion[(size_t)e->label * s->outputs + (size_t)best]++;
 	*badness = best == e->label ? 0 : loss;
 	return loss;
@@ -240,7 +219,7 @@ static attend_status evaluate(store *s, attend_evaluation *out, const char *mode
 	ATTEND_TRY(open_model(s, model));
 	ATTEND_TRY(open_data(s, recipe));
 	ATTEND_TRY(reserve(s, mistakes));
-	ATTEND_TRY(run_all(s, (size_t)recipe->per_device_eval_batch_size));
+	ATTEND_TRY(run_all(s, recipe));
 	const size_t room = mistakes < s->data->count ? mistakes : s->data->count;
 	double *badnesses = attend_alloc_array(room + 1, sizeof *badnesses), loss = 0;
 	if (!badnesses) return attend_fail_memory(room * sizeof *badnesses, "evaluation");
@@ -261,6 +240,8 @@ static attend_status evaluate(store *s, attend_evaluation *out, const char *mode
 	                           .mistake_count = kept,
 	                           .skipped = s->data->skipped,
 	                           .too_long = s->examples.too_long,
+	                           .windowed = s->examples.windowed,
+	                           .windows = s->examples.windowed ? s->examples.count : 0,
 	                           .columns = s->data->columns,
 	                           .storage = s};
 	out->metrics.loss = loss / (double)s->data->count;

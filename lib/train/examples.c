@@ -1,35 +1,42 @@
 /* examples.c: token ids of a whole dataset, shuffled into batches by (seed, epoch). */
 #include "lib/train/examples.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/core/arena.h"
 #include "lib/core/rng.h"
+#include "lib/train/recipe.h"
 
+/* An example as one sequence, or as windows. */
 static attend_status encode_one(attend_encoding *out, const attend_example *e, const attend_tokenizer *tokenizer,
-                                size_t limit, int cut, bool *was_cut, const char *path)
+                                const attend_fitting *fitting, bool *was_cut, const char *path)
 {
 	attend_encode_options options = {0};
+	if (fitting->window) {
+		const attend_text text = {e->text, e->text_size, e->pair, e->pair_size};
+		return attend_tokenizer_encode_windows(out, tokenizer, &text, fitting->window, fitting->window_stride);
+	}
 	for (int pass = 0; pass < 2; pass++) {
 		ATTEND_TRY(e->pair ? attend_tokenizer_encode_pair(out, tokenizer, e->text, e->text_size, e->pair, e->pair_size,
 		                                                  &options)
 		                   : attend_tokenizer_encode(out, tokenizer, e->text, e->text_size, &options));
-		if (out->count <= limit) return ATTEND_OK;
+		if (out->count <= fitting->limit) return ATTEND_OK;
 		const size_t count = out->count;
-		if (cut < 0) {
-			attend_encoding_free(out);
-			return attend_fail(ATTEND_ERR_DATA,
-			                   "%s:%zu: the text has %zu tokens, the model takes at most %zu (--truncate cuts)", path,
-			                   e->line, count, limit);
-		}
 		attend_encoding_free(out);
+		if (fitting->cut < 0)
+			return attend_fail(
+				ATTEND_ERR_DATA,
+				"%s:%zu: the text has %zu tokens, the model takes at most %zu (--truncate cuts, --window "
+				"reads all of it)",
+				path, e->line, count, fitting->limit);
 		*was_cut = true;
 		options.truncation = ATTEND_TRUNCATE_LONGEST_FIRST;
-		options.truncate_left = cut == 1;
-		options.max_length = limit;
+		options.truncate_left = fitting->cut == 1;
+		options.max_length = fitting->limit;
 	}
-	return attend_fail(ATTEND_ERR_DATA, "%s:%zu: the text cannot be cut to %zu tokens", path, e->line, limit);
+	return attend_fail(ATTEND_ERR_DATA, "%s:%zu: the text cannot be cut to %zu tokens", path, e->line, fitting->limit);
 }
 
 static attend_status check_ids(const attend_encoding *e, size_t vocab, const attend_dataset *d, size_t line)
@@ -41,41 +48,65 @@ static attend_status check_ids(const attend_encoding *e, size_t vocab, const att
 	return e->count ? ATTEND_OK : attend_fail(ATTEND_ERR_DATA, "%s:%zu: the text has no tokens", d->path, line);
 }
 
-static attend_status encode_all(attend_examples *x, const attend_dataset *d, const attend_tokenizer *tokenizer,
-                                size_t limit, int cut, size_t vocab)
+typedef struct collector {
+	attend_examples *x;
+	size_t total, id_capacity, type_capacity, start_capacity, owner_capacity;
+} collector;
+
+static attend_status add_sequence(collector *c, const attend_encoding *e, size_t text)
 {
-	size_t id_capacity = 0, type_capacity = 0, total = 0;
+	attend_examples *x = c->x;
+	ATTEND_TRY(attend_grow(&x->ids, &c->id_capacity, c->total + e->count, sizeof *x->ids, "token ids"));
+	ATTEND_TRY(attend_grow(&x->types, &c->type_capacity, c->total + e->count, sizeof *x->types, "token types"));
+	ATTEND_TRY(attend_grow(&x->starts, &c->start_capacity, x->count + 2, sizeof *x->starts, "examples"));
+	if (x->firsts) ATTEND_TRY(attend_grow(&x->owners, &c->owner_capacity, x->count + 1, sizeof *x->owners, "windows"));
+	memcpy(x->ids + c->total, e->ids, e->count * sizeof *x->ids);
+	memcpy(x->types + c->total, e->type_ids, e->count * sizeof *x->types);
+	x->starts[x->count] = c->total;
+	if (x->owners) x->owners[x->count] = text;
+	c->total += e->count;
+	x->longest = e->count > x->longest ? e->count : x->longest;
+	x->starts[++x->count] = c->total;
+	return ATTEND_OK;
+}
+
+static attend_status encode_all(attend_examples *x, const attend_dataset *d, const attend_tokenizer *tokenizer,
+                                const attend_fitting *fitting, size_t vocab)
+{
+	collector c = {.x = x};
 	for (size_t i = 0; i < d->count; i++) {
 		attend_encoding e = {0};
 		bool was_cut = false;
-		ATTEND_TRY(encode_one(&e, &d->examples[i], tokenizer, limit, cut, &was_cut, d->path));
-		attend_status status = check_ids(&e, vocab, d, d->examples[i].line);
-		if (status == ATTEND_OK)
-			status = attend_grow(&x->ids, &id_capacity, total + e.count, sizeof *x->ids, "token ids");
-		if (status == ATTEND_OK)
-			status = attend_grow(&x->types, &type_capacity, total + e.count, sizeof *x->types, "token types");
-		if (status == ATTEND_OK) {
-			memcpy(x->ids + total, e.ids, e.count * sizeof *x->ids);
-			memcpy(x->types + total, e.type_ids, e.count * sizeof *x->types);
-			x->starts[i] = total;
-			total += e.count;
-			x->longest = e.count > x->longest ? e.count : x->longest;
-			x->too_long += was_cut;
-			x->count++;
+		attend_status status = encode_one(&e, &d->examples[i], tokenizer, fitting, &was_cut, d->path);
+		if (status != ATTEND_OK && fitting->window) {
+			char place[32];
+			snprintf(place, sizeof place, "line %zu", d->examples[i].line);
+			(void)attend_fail_in(status, place);
+			return attend_fail_in(status, d->path);
 		}
+		ATTEND_TRY(status);
+		if (x->firsts) x->firsts[i] = x->count;
+		for (size_t w = 0; w <= e.overflowing_count && status == ATTEND_OK; w++) {
+			const attend_encoding *part = w ? &e.overflowing[w - 1] : &e;
+			status = check_ids(part, vocab, d, d->examples[i].line);
+			if (status == ATTEND_OK) status = add_sequence(&c, part, i);
+		}
+		x->too_long += was_cut;
+		x->windowed += e.overflowing_count > 0;
 		attend_encoding_free(&e);
 		ATTEND_TRY(status);
 	}
-	x->starts[x->count] = total;
+	if (x->firsts) x->firsts[d->count] = x->count;
 	return ATTEND_OK;
 }
 
 attend_status attend_examples_encode(attend_examples *out, const attend_dataset *dataset,
-                                     const attend_tokenizer *tokenizer, size_t limit, int cut, size_t vocab)
+                                     const attend_tokenizer *tokenizer, const attend_fitting *fitting, size_t vocab)
 {
-	attend_examples x = {.starts = attend_alloc_array(dataset->count + 1, sizeof(size_t))};
-	if (!x.starts) return attend_fail_memory(dataset->count * sizeof(size_t), "examples");
-	const attend_status status = encode_all(&x, dataset, tokenizer, limit, cut, vocab);
+	attend_examples x = {0};
+	if (fitting->window && !(x.firsts = attend_alloc_array(dataset->count + 1, sizeof *x.firsts)))
+		return attend_fail_memory(dataset->count * sizeof *x.firsts, "windows");
+	const attend_status status = encode_all(&x, dataset, tokenizer, fitting, vocab);
 	if (status != ATTEND_OK) {
 		attend_examples_free(&x);
 		return status;
@@ -86,12 +117,64 @@ attend_status attend_examples_encode(attend_examples *out, const attend_dataset 
 
 void attend_examples_free(attend_examples *examples)
 {
-	free(examples->starts);
-	free(examples->ids);
-	free(examples->types);
-	free(examples->marks);
+	void *const owned[] = {examples->starts, examples->ids,    examples->types,
+	                       examples->marks,  examples->owners, examples->firsts};
+	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 	*examples = (attend_examples){0};
 }
+
+size_t attend_examples_text(const attend_examples *examples, size_t i)
+{
+	return examples->owners ? examples->owners[i] : i;
+}
+
+size_t attend_examples_windows(const attend_examples *examples, size_t text, size_t *first)
+{
+	*first = examples->firsts ? examples->firsts[text] : text;
+	return examples->firsts ? examples->firsts[text + 1] - *first : 1;
+}
+
+/* ---- Fitting -------------------------------------------------------------------------------------------------------------- */
+
+attend_status attend_fitting_windows(attend_fitting *fitting, size_t window, int64_t stride, size_t limit,
+                                     const attend_tokenizer *tokenizer)
+{
+	if (window == 0) {
+		const size_t made_for = attend_tokenizer_max_length(tokenizer);
+		window = limit < made_for ? limit : made_for;
+		if (window == SIZE_MAX)
+			return attend_fail(ATTEND_ERR_ARG, "window: the model takes texts of any length: say how many tokens");
+	}
+	if (window > limit)
+		return attend_fail(ATTEND_ERR_ARG, "window %zu: the model takes at most %zu tokens", window, limit);
+	const size_t added = attend_tokenizer_added_count(tokenizer, true);
+	if (window <= added)
+		return attend_fail(ATTEND_ERR_ARG, "window %zu: leaves no room beside the special tokens", window);
+	const size_t room = window - added;
+	fitting->window = window;
+	fitting->window_stride = stride >= 0 ? (size_t)stride : room / 2 < 128 ? room / 2 : 128;
+	if (fitting->window_stride >= room)
+		return attend_fail(ATTEND_ERR_ARG,
+		                   "stride %zu: windows of %zu tokens cannot overlap by so many, but by %zu at most",
+		                   fitting->window_stride, window, room - 1);
+	return ATTEND_OK;
+}
+
+attend_status attend_fitting_read(attend_fitting *out, const attend_recipe *recipe, size_t positions,
+                                  const attend_tokenizer *tokenizer)
+{
+	size_t limit = positions ? positions : SIZE_MAX;
+	if (recipe->max_seq_length && (size_t)recipe->max_seq_length < limit) limit = (size_t)recipe->max_seq_length;
+	*out = (attend_fitting){.limit = limit,
+	                        .cut = strcmp(recipe->truncate, "right") == 0  ? 0
+	                               : strcmp(recipe->truncate, "left") == 0 ? 1
+	                                                                       : -1};
+	if (recipe->window < 0) return recipe->stride < 0 ? ATTEND_OK : attend_fail(ATTEND_ERR_ARG, "stride needs window");
+	if (out->cut >= 0) return attend_fail(ATTEND_ERR_ARG, "truncate and window exclude each other");
+	return attend_fitting_windows(out, (size_t)recipe->window, recipe->stride, limit, tokenizer);
+}
+
+/* ---- Lengths -------------------------------------------------------------------------------------------------------------- */
 
 size_t attend_examples_length(const attend_examples *examples, size_t i)
 {

@@ -51,6 +51,9 @@ static const entry entries[] = {
 	REAL_ENTRY(validation_split, 0, 0.9, 0),
 	TEXT_ENTRY(truncate, "", "|left|right"),
 	WHOLE_ENTRY(max_seq_length, 0, 1 << 24, 0),
+	WHOLE_ENTRY(window, -1, 1 << 24, -1),
+	WHOLE_ENTRY(stride, -1, 1 << 24, -1),
+	TEXT_ENTRY(window_pooling, "mean", "mean|max"),
 	TEXT_ENTRY(task, "sequence", "sequence|mlm|lm"),
 	REAL_ENTRY(mlm_probability, 0, 1, 0.15),
 	FLAG_ENTRY(mlm_whole_word, 0),
@@ -318,6 +321,7 @@ attend_status attend_recipe_check(const attend_recipe *recipe)
 	if (plain && strcmp(r->metric_for_best_model, "loss") != 0)
 		return attend_fail(ATTEND_ERR_ARG, "metric_for_best_model: task %s has its loss, not %s", r->task,
 		                   r->metric_for_best_model);
+	if (plain && r->window >= 0) return attend_fail(ATTEND_ERR_ARG, "window: task %s packs its text anyway", r->task);
 	if (plain && *r->class_weights) return attend_fail(ATTEND_ERR_ARG, "class_weights: task %s has no labels", r->task);
 	const bool validates = *r->validation_file || r->validation_split > 0;
 	if (!validates && (r->load_best_model_at_end || r->early_stopping_patience > 0))
@@ -385,6 +389,11 @@ attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grou
 		grouping->factor = recipe->discriminative_divisor;
 	}
 	return ATTEND_OK;
+}
+
+attend_window_pooling attend_recipe_pooling(const attend_recipe *recipe)
+{
+	return strcmp(recipe->window_pooling, "max") == 0 ? ATTEND_WINDOW_MAX : ATTEND_WINDOW_MEAN;
 }
 
 static const char *or_null(const char *text)

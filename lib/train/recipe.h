@@ -8,6 +8,7 @@
 #include "lib/core/json.h"
 #include "lib/train/dataset.h"
 #include "lib/train/optimizer.h"
+#include "lib/train/pooled.h"
 
 /* Strings are owned ("" : not given). */
 struct attend_recipe {
@@ -20,6 +21,9 @@ struct attend_recipe {
 	double validation_split;
 	char *truncate;         /* "", "left", "right" */
 	int64_t max_seq_length; /* 0: the model's limit */
+	int64_t window,
+		stride; /* tokens; window -1: none, 0: as long as the model takes; stride -1: see attend_fitting_windows */
+	char *window_pooling; /* "mean", "max" */
 	/* task */
 	char *task; /* "sequence", "mlm", "lm" */
 	double mlm_probability;
@@ -65,6 +69,8 @@ attend_status attend_recipe_check(const attend_recipe *recipe);
 attend_status attend_recipe_schedule(attend_schedule *out, const attend_recipe *recipe, uint64_t total_steps);
 attend_status attend_recipe_optimizer(attend_optimizer_options *out, attend_grouping *grouping,
                                       const attend_recipe *recipe);
+/* How logits of windows become one. */
+attend_window_pooling attend_recipe_pooling(const attend_recipe *recipe);
 attend_status attend_recipe_data(attend_dataset_options *out, const attend_recipe *recipe);
 
 #endif

@@ -124,13 +124,30 @@ static attend_status encode(attend_trainer *t)
 {
 	const attend_arch *arch = &t->network->arch;
 	const attend_stack_arch *reads = arch->has_encoder ? &arch->encoder : &arch->decoder;
-	size_t limit = reads->max_positions ? reads->max_positions : SIZE_MAX;
-	if (t->recipe->max_seq_length && (size_t)t->recipe->max_seq_length < limit)
-		limit = (size_t)t->recipe->max_seq_length;
-	const int cut = strcmp(t->recipe->truncate, "right") == 0 ? 0 : strcmp(t->recipe->truncate, "left") == 0 ? 1 : -1;
-	ATTEND_TRY(attend_examples_encode(&t->train_examples, t->train, t->tokenizer, limit, cut, reads->vocab));
+	attend_fitting fitting;
+	ATTEND_TRY(attend_fitting_read(&fitting, t->recipe, reads->max_positions, t->tokenizer));
+	ATTEND_TRY(attend_examples_encode(&t->train_examples, t->train, t->tokenizer, &fitting, reads->vocab));
 	if (!t->validation) return ATTEND_OK;
-	return attend_examples_encode(&t->validation_examples, t->validation, t->tokenizer, limit, cut, reads->vocab);
+	return attend_examples_encode(&t->validation_examples, t->validation, t->tokenizer, &fitting, reads->vocab);
+}
+
+/* From texts to sequences: every window of a training text is an example with the label of its text. */
+static attend_status spread_windows(attend_trainer *t)
+{
+	const attend_examples *x = &t->train_examples;
+	t->text_count = t->member_count;
+	if (!x->firsts) return ATTEND_OK;
+	size_t *sequences = attend_alloc_array(x->count + 1, sizeof *sequences), n = 0;
+	if (!sequences) return attend_fail_memory(x->count * sizeof *sequences, "windows");
+	for (size_t i = 0; i < t->member_count; i++) {
+		size_t first;
+		const size_t windows = attend_examples_windows(x, t->members[i], &first);
+		for (size_t w = 0; w < windows; w++) sequences[n++] = first + w;
+	}
+	free(t->members);
+	t->members = sequences;
+	t->member_count = n;
+	return ATTEND_OK;
 }
 
 /* "balanced", or "LABEL=W,LABEL=W". Balanced as scikit-learn's: n / (classes * count). */
@@ -289,7 +306,7 @@ static attend_status plan_batch(attend_trainer *t)
 static attend_status describe(attend_trainer *t)
 {
 	attend_train_plan *p = &t->plan;
-	p->train_examples = t->member_count;
+	p->train_examples = t->text_count;
 	p->validation_examples = t->held_count;
 	p->skipped = t->train->skipped + (t->validation ? t->validation->skipped : 0);
 	p->first_problem = t->train->first_problem ? t->train->first_problem
@@ -300,6 +317,8 @@ static attend_status describe(attend_trainer *t)
 	p->labels = (const char *const *)t->train->label_names;
 	p->label_examples = t->label_examples;
 	p->too_long = t->train_examples.too_long + t->validation_examples.too_long;
+	p->windowed = t->train_examples.windowed + t->validation_examples.windowed;
+	p->windows = p->windowed ? t->member_count : 0;
 	attend_buffer made = {0};
 	const bool all = t->recipe->from_scratch && !t->recipe->resume;
 	if (all) attend_buffer_text(&made, "all weights");
@@ -351,6 +370,7 @@ static attend_status set_up(attend_trainer *t)
 	if (status == ATTEND_OK && resumed) status = copy_from(t, model_dir);
 	if (status == ATTEND_OK) status = count_labels(t);
 	if (status == ATTEND_OK) status = read_class_weights(t);
+	if (status == ATTEND_OK) status = spread_windows(t);
 	if (status == ATTEND_OK) status = plan_steps(t);
 	if (status == ATTEND_OK) status = plan_batch(t);
 	if (status == ATTEND_OK) status = attend_network_make_trainable(t->network, NULL, NULL);

@@ -43,8 +43,9 @@ struct attend_trainer {
 	bool writes;                        /* false: only steps are wanted; there is no output folder */
 	attend_dataset *train, *validation; /* validation NULL: none, or a part of `train` */
 	attend_examples train_examples, validation_examples;
-	size_t *members, member_count; /* training examples: indices into train_examples */
-	size_t *held, held_count;      /* validation examples: into train_examples or validation_examples */
+	size_t *members, member_count; /* training sequences: indices into train_examples */
+	size_t *held, held_count;      /* validation texts of `train` or `validation` */
+	size_t text_count;             /* training texts: fewer than sequences where long ones became windows */
 	attend_tokenizer *tokenizer;
 	attend_checkpoint *checkpoint;
 	attend_network *network;

@@ -122,12 +122,13 @@ attend_status attend_trainer_run_batch(attend_trainer *trainer, const attend_exa
 	return attend_example_batch_run(&t->batch, t->session, t->head);
 }
 
-static attend_targets targets_of(attend_trainer *t, const attend_dataset *d, const size_t *members, size_t count)
+static attend_targets targets_of(attend_trainer *t, const attend_dataset *d, const attend_examples *x,
+                                 const size_t *members, size_t count)
 {
 	if (t->text_task)
 		return (attend_targets){.labels = t->labels, .smoothing = (float)t->recipe->label_smoothing_factor};
 	for (size_t i = 0; i < count; i++) {
-		const attend_example *e = &d->examples[members[i]];
+		const attend_example *e = &d->examples[attend_examples_text(x, members[i])];
 		t->labels[i] = e->label;
 		if (t->regression) t->values[i] = (float)e->value;
 		for (size_t c = 0; t->multi && c < t->outputs; c++) t->values[i * t->outputs + c] = 0;
@@ -157,7 +158,8 @@ static attend_status bad_step(const attend_trainer *t, const char *what, size_t 
 	const size_t from = first ? t->ends[first - 1] : 0;
 	attend_buffer rows = {0};
 	for (size_t i = from; i < t->ends[last - 1] && i < from + 16; i++)
-		attend_buffer_printf(&rows, "%s%zu", i > from ? ", " : "", t->train->examples[t->order[i]].line);
+		attend_buffer_printf(&rows, "%s%zu", i > from ? ", " : "",
+		                     t->train->examples[attend_examples_text(&t->train_examples, t->order[i])].line);
 	const attend_status status =
 		attend_fail(ATTEND_ERR_DATA, "step %zu: the %s is not finite (%s: lines %s%s)", t->state.step + 1, what,
 	                t->train->path, rows.data ? rows.data : "", t->ends[last - 1] > from + 16 ? " ..." : "");
@@ -180,7 +182,7 @@ static attend_status one_update(attend_trainer *t, attend_train_progress *progre
 		attend_session_set_dropout(t->session, true, (uint64_t)t->recipe->seed,
 		                           (uint64_t)t->state.step * group + (b - first));
 		ATTEND_TRY(attend_trainer_run_batch(t, &t->train_examples, t->order + start, count));
-		const attend_targets targets = targets_of(t, t->train, t->order + start, count);
+		const attend_targets targets = targets_of(t, t->train, &t->train_examples, t->order + start, count);
 		ATTEND_TRY(attend_session_loss(t->session, t->head, &targets, 1.0f / (float)(last - first), &result));
 		ATTEND_TRY(attend_session_backward(t->session));
 		loss += result.loss / (double)(last - first);
@@ -231,20 +233,20 @@ typedef struct tally {
 	double loss;
 } tally;
 
-static void count_batch(attend_trainer *t, tally *y, const attend_dataset *d, const size_t *members, size_t at,
-                        size_t count)
+static void count_rows(attend_trainer *t, tally *y, const attend_dataset *d, const float *rows, const size_t *texts,
+                       size_t at, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const float *row = t->logits + i * t->outputs;
-		const attend_example *e = &d->examples[members[i]];
+		const float *row = rows + i * t->outputs;
+		const attend_example *e = &d->examples[texts[i]];
 		if (t->regression) {
 			y->labels[at + i] = e->value;
 			y->predictions[at + i] = (double)row[0];
 		} else if (t->multi) {
-			for (size_t c = 0; c < t->outputs; c++) {
-				y->truth[(at + i) * t->outputs + c] = t->values[i * t->outputs + c] > 0.5f;
-				y->predicted[(at + i) * t->outputs + c] = row[c] > 0;
-			}
+			uint8_t *truth = y->truth + (at + i) * t->outputs;
+			memset(truth, 0, t->outputs);
+			for (size_t j = 0; j < e->label_count; j++) truth[e->labels[j]] = 1;
+			for (size_t c = 0; c < t->outputs; c++) y->predicted[(at + i) * t->outputs + c] = row[c] > 0;
 		} else {
 			int32_t best = 0;
 			for (size_t c = 1; c < t->outputs; c++)
@@ -254,10 +256,33 @@ static void count_batch(attend_trainer *t, tally *y, const attend_dataset *d, co
 	}
 }
 
+/* Long texts: the loss is that of the pooled logits. */
+static attend_status evaluate_windows(attend_trainer *t, tally *y, const attend_dataset *d, const attend_examples *x)
+{
+	const size_t n = t->held_count, batch = (size_t)t->recipe->per_device_eval_batch_size;
+	const attend_pooled_run run = {.batch = &t->batch,
+	                               .max_sequences = batch,
+	                               .max_tokens = t->max_tokens,
+	                               .session = t->session,
+	                               .head = t->head,
+	                               .outputs = t->outputs,
+	                               .scratch = t->logits,
+	                               .pooling = attend_recipe_pooling(t->recipe)};
+	float *rows = attend_alloc_array(n * t->outputs, sizeof *rows);
+	if (!rows) return attend_fail_memory(n * t->outputs * sizeof *rows, "evaluation");
+	const attend_status status = attend_pooled_logits(rows, &run, x, t->held, n);
+	for (size_t i = 0; i < n && status == ATTEND_OK; i++)
+		y->loss += attend_row_loss(&d->examples[t->held[i]], d->kind, rows + i * t->outputs, t->outputs);
+	if (status == ATTEND_OK) count_rows(t, y, d, rows, t->held, 0, n);
+	free(rows);
+	return status;
+}
+
 static attend_status evaluate_all(attend_trainer *t, tally *y)
 {
 	const attend_dataset *d = t->validation ? t->validation : t->train;
 	const attend_examples *x = t->validation ? &t->validation_examples : &t->train_examples;
+	if (x->firsts) return evaluate_windows(t, y, d, x);
 	for (size_t at = 0, count; at < t->held_count; at += count) {
 		size_t tokens = 0;
 		for (count = 0; at + count < t->held_count && count < (size_t)t->recipe->per_device_eval_batch_size; count++) {
@@ -267,13 +292,13 @@ static attend_status evaluate_all(attend_trainer *t, tally *y)
 		}
 		attend_loss loss;
 		ATTEND_TRY(attend_trainer_run_batch(t, x, t->held + at, count));
-		attend_targets targets = targets_of(t, d, t->held + at, count);
+		attend_targets targets = targets_of(t, d, x, t->held + at, count);
 		targets.smoothing = 0;
 		targets.class_weights = NULL;
 		ATTEND_TRY(attend_session_loss(t->session, t->head, &targets, 0, &loss));
 		ATTEND_TRY(attend_session_head(t->session, t->head, NULL, count, t->logits));
 		y->loss += loss.loss * (double)count;
-		count_batch(t, y, d, t->held + at, at, count);
+		count_rows(t, y, d, t->logits, t->held + at, at, count);
 	}
 	return ATTEND_OK;
 }
