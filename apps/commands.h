@@ -23,6 +23,7 @@
 	X(finetune) \
 	X(lr_find) \
 	X(evaluate) \
+	X(compare) \
 	X(train_trace) \
 	X(bench) \
 	X(completion)

@@ -177,6 +177,31 @@ ATTEND_API attend_status attend_evaluate(attend_evaluation *out, const char *mod
                                          size_t mistakes);
 ATTEND_API void attend_evaluation_free(attend_evaluation *evaluation);
 
+/* ==== Comparing runs =================================================================================================== */
+
+typedef struct attend_run_curve {
+	size_t count;
+	double *steps, *values; /* [count] */
+} attend_run_curve;
+
+/* What an output folder of attend or of HF's Trainer tells of its run. */
+typedef struct attend_run {
+	const char *dir; /* as given */
+	attend_run_curve training_loss, validation_loss;
+	size_t
+		number_count; /* steps done, then the numbers of all_results.json; without one, those of the last evaluation */
+	char **names;
+	double *values;
+	void *storage;
+} attend_run;
+
+/* The log is that of trainer_state.json; of a run that has not ended, that of its newest checkpoint. NOTFOUND: no such folder,
+ * or not that of a run; FORMAT names the place. Free with attend_run_free. */
+ATTEND_API attend_status attend_run_read(attend_run *out, const char *dir);
+ATTEND_API void attend_run_free(attend_run *run);
+/* The loss curves of all runs in one picture (SVG). IO, NOTFOUND. */
+ATTEND_API attend_status attend_runs_write_svg(const attend_run *runs, size_t count, const char *path);
+
 /* For tests against other trainers: run exactly the batches of a safetensors file (step.N.INPUT, or step.N.micro.M.INPUT)
  * under the recipe in a JSON file's `run` (optimizer, scheduler, grouping, accumulation, clipping, label smoothing,
  * unfreezing), dropout off. Writes out_dir: the checkpoint in f32, and trace.json with the parameter groups, and each step's
