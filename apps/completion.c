@@ -137,10 +137,7 @@ static void fish_option(const attend_command *command, const attend_option *o)
 	else if (o->kind == ATTEND_OPTION_FILE) attend_output_text(" -r -F");
 	else if (o->kind != ATTEND_OPTION_FLAG) attend_output_text(" -x");
 	attend_output_text(" -d '");
-	for (const char *c = o->help; *c != 0; c++) {
-		if (*c == '\'' || *c == '\\') attend_output_text("\\");
-		attend_output_bytes(c, 1);
-	}
+	quoted(o->help, "\\");
 	attend_output_text("'\n");
 }
 
@@ -150,8 +147,9 @@ static void fish(void)
 	for (size_t i = 0; attend_command_at(i) != NULL; i++) {
 		const attend_command *command = attend_command_at(i);
 		const attend_option *o;
-		attend_output_printf("complete -c attend -n __fish_use_subcommand -a %s -d '%s'\n", command->name,
-		                     command->summary);
+		attend_output_printf("complete -c attend -n __fish_use_subcommand -a %s -d '", command->name);
+		quoted(command->summary, "\\");
+		attend_output_text("'\n");
 		for (size_t j = 0; (o = attend_command_option(command, j)) != NULL; j++) fish_option(command, o);
 	}
 }
