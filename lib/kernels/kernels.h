@@ -217,6 +217,11 @@ void attend_dropout_forward(float *y, const float *x, float p, uint64_t seed, ui
 void attend_softmax_forward(float *y, const float *x, size_t n, size_t v);
 void attend_log_softmax_forward(float *y, const float *x, size_t n, size_t v);
 
+/* Of one row, on the caller's thread: the largest element (-inf when v is 0; NaN does not count), and the first index of it
+ * (0 where nothing is larger than x[0], as when that is NaN). */
+float attend_row_max(const float *x, size_t v);
+size_t attend_row_argmax(const float *x, size_t v);
+
 /* Cross-entropy of rows: labels [n], `ignore` (-100) skips a row. For kept rows with weight w(c) (class_weights NULL: 1):
  *   nll = -logp[label]; smooth = mean_v(-logp); loss_sum += (1-e) w(label) nll + e smooth_w; weight_sum += w(label)
  * loss_sum and weight_sum come back in double. dlogits [n,v] (may be NULL, may be logits) = dloss * (d loss_sum / d logits);

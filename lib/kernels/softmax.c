@@ -6,6 +6,7 @@
 
 /* Float operations that one element takes, for the split. */
 enum { SOFTMAX_COST = 16 };
+enum { ARGMAX_BLOCK = 512 };
 
 static float row_max(const float *x, size_t v)
 {
@@ -45,6 +46,26 @@ void attend_softmax_portable(struct attend_row_table *table)
 	table->row_sum = row_sum;
 	table->row_exp = row_exp;
 	table->row_shift = row_shift;
+}
+
+float attend_row_max(const float *x, size_t v)
+{
+	return attend_row_kernels()->row_max(x, v);
+}
+
+/* The maximum of one short block after another, in vectors; then the place in the best block. */
+size_t attend_row_argmax(const float *x, size_t v)
+{
+	const struct attend_row_table *table = attend_row_kernels();
+	if (v == 0 || isnan(x[0])) return 0;
+	size_t best = 0; /* first element of the best block */
+	float max = x[0];
+	for (size_t i = 0; i < v; i += ARGMAX_BLOCK) {
+		const float m = table->row_max(x + i, v - i < ARGMAX_BLOCK ? v - i : ARGMAX_BLOCK);
+		if (m > max) best = i, max = m;
+	}
+	while (x[best] < max || isnan(x[best])) best++;
+	return best;
 }
 
 typedef struct softmax_job {

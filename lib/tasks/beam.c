@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
+#include "lib/kernels/kernels.h"
 
 static const float NEVER = -1.0e9f; /* HF's score of what does not count */
+enum { BLOCK = 256 };               /* scores that are looked at by their maximum first */
 
 static attend_status beam_array(attend_beam **out, size_t count, size_t capacity)
 {
@@ -202,6 +204,12 @@ void attend_beam_collect(attend_beam_candidate *heap, size_t *size, size_t keep,
                          const float *noise, size_t v, float offset, uint32_t beam)
 {
 	for (size_t i = 0; i < v; i++) {
+		/* Full, and of this block none would come in: on a tie the earlier beam and token stay. */
+		if (i % BLOCK == 0 && !noise && *size == keep &&
+		    attend_row_max(scores + i, v - i < BLOCK ? v - i : BLOCK) + offset <= heap[0].key) {
+			i += BLOCK - 1;
+			continue;
+		}
 		const float total = scores[i] + offset;
 		const attend_beam_candidate candidate = {noise ? total + noise[i] : total, total, beam, (int32_t)i};
 		if (*size < keep) {

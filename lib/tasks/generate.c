@@ -280,10 +280,7 @@ static attend_logits_context context_of(const run *r, size_t prompt_index, const
 
 static int32_t argmax(const float *scores, size_t v)
 {
-	size_t best = 0;
-	for (size_t i = 1; i < v; i++)
-		if (scores[i] > scores[best]) best = i;
-	return (int32_t)best;
+	return (int32_t)attend_row_argmax(scores, v);
 }
 
 /* Draw from softmax(scores) by inversion. */
@@ -304,18 +301,18 @@ static int32_t draw(const float *scores, size_t v, attend_rng *rng)
 	return last;
 }
 
-/* Choose the next token of one row from its logits. */
-static int32_t choose(run *r, row *at, const float *logits, size_t prompt_index, size_t sequence, size_t limit)
+/* Choose the next token of one row from its logits, which are changed unless other rows share them. */
+static int32_t choose(run *r, row *at, float *logits, bool shared, size_t prompt_index, size_t sequence, size_t limit)
 {
 	const attend_generate_hooks *hooks = &r->job->hooks;
 	if (!hooks->scores && attend_logits_neutral(r->g, min_length(r, at->prompt))) return argmax(logits, r->vocab);
-	memcpy(r->scores, logits, r->vocab * sizeof *logits);
+	float *scores = shared ? memcpy(r->scores, logits, r->vocab * sizeof *logits) : logits;
 	const attend_logits_context context = context_of(r, prompt_index, at->ids, at->length, at->prompt, limit);
-	attend_logits_process(r->scores, r->vocab, &context, r->scratch);
-	if (r->g->do_sample) attend_logits_warp(r->scores, r->vocab, &context, r->scratch);
-	if (r->g->renormalize_logits) attend_log_softmax_forward(r->scores, r->scores, 1, r->vocab);
-	if (hooks->scores) hooks->scores(hooks->payload, sequence, at->steps, r->scores, r->vocab);
-	return r->g->do_sample ? draw(r->scores, r->vocab, &at->rng) : argmax(r->scores, r->vocab);
+	attend_logits_process(scores, r->vocab, &context, r->scratch);
+	if (r->g->do_sample) attend_logits_warp(scores, r->vocab, &context, r->scratch);
+	if (r->g->renormalize_logits) attend_log_softmax_forward(scores, scores, 1, r->vocab);
+	if (hooks->scores) hooks->scores(hooks->payload, sequence, at->steps, scores, r->vocab);
+	return r->g->do_sample ? draw(scores, r->vocab, &at->rng) : argmax(scores, r->vocab);
 }
 
 static attend_status start_row(run *r, row *at, attend_generated *out, size_t prompt_index, size_t sequence)
@@ -349,9 +346,9 @@ static attend_status run_plain(run *r, size_t first, size_t count, row *rows, at
 			row *at = &rows[i];
 			if (at->done) continue;
 			const size_t p = first + i / r->forks, sequence = first * r->forks + i, limit = r->limits[p];
-			const float *logits = r->logits + (prefilled ? r->sources[i] : live) * r->vocab;
+			float *logits = r->logits + (prefilled ? r->sources[i] : live) * r->vocab;
 			live++;
-			const int32_t id = choose(r, at, logits, p, sequence, limit);
+			const int32_t id = choose(r, at, logits, prefilled && r->forks > 1, p, sequence, limit);
 			at->ids[at->length++] = id;
 			at->steps++;
 			if (r->job->hooks.token && !r->job->hooks.token(r->job->hooks.payload, sequence, id))
@@ -406,21 +403,22 @@ static const float *gumbel(run *r, attend_rng *rng)
 }
 
 /* Candidates of one search, best first, into r->candidates; beam b's logits are
- * row b, or all beams' the one row. */
-static size_t collect(run *r, search *s, size_t prompt_index, const float *logits, bool one_row)
+ * row b, or all beams' the one row. The logits are used up. */
+static size_t collect(run *r, search *s, size_t prompt_index, float *logits, bool one_row)
 {
 	const size_t keep = attend_beams_candidates(s->beams.count, r->g->eos_token_id.count);
 	size_t size = 0;
+	attend_log_softmax_forward(logits, logits, one_row ? 1 : s->beams.count, r->vocab);
 	for (size_t b = 0; b < s->beams.count; b++) {
 		const attend_beam *beam = &s->beams.running[b];
-		attend_log_softmax_forward(r->scores, logits + (one_row ? 0 : b) * r->vocab, 1, r->vocab);
+		float *scores = one_row ? memcpy(r->scores, logits, r->vocab * sizeof *logits) : logits + b * r->vocab;
 		const attend_logits_context context =
 			context_of(r, prompt_index, beam->ids, beam->length, s->beams.prompt_length, s->limit);
-		attend_logits_process(r->scores, r->vocab, &context, r->scratch);
-		if (r->g->do_sample) attend_logits_warp(r->scores, r->vocab, &context, r->scratch);
-		if (r->g->renormalize_logits) attend_log_softmax_forward(r->scores, r->scores, 1, r->vocab);
+		attend_logits_process(scores, r->vocab, &context, r->scratch);
+		if (r->g->do_sample) attend_logits_warp(scores, r->vocab, &context, r->scratch);
+		if (r->g->renormalize_logits) attend_log_softmax_forward(scores, scores, 1, r->vocab);
 		const float *noise = r->g->do_sample ? gumbel(r, &s->rng) : NULL;
-		attend_beam_collect(r->candidates, &size, keep, r->scores, noise, r->vocab, beam->score, (uint32_t)b);
+		attend_beam_collect(r->candidates, &size, keep, scores, noise, r->vocab, beam->score, (uint32_t)b);
 	}
 	attend_beam_sort(r->candidates, size);
 	return size;
@@ -436,7 +434,7 @@ static bool candidate_ends(run *r, search *s, const attend_beam_candidate *c)
 }
 
 /* One step of one search; its cache slots follow the beams that live on. */
-static attend_status advance(run *r, search *s, size_t prompt_index, const float *logits, bool one_row)
+static attend_status advance(run *r, search *s, size_t prompt_index, float *logits, bool one_row)
 {
 	const size_t count = collect(r, s, prompt_index, logits, one_row);
 	for (size_t i = 0; i < count; i++) r->hits[i] = candidate_ends(r, s, &r->candidates[i]);

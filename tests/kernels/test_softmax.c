@@ -71,6 +71,36 @@ static void odd_rows(void **state)
 	}
 }
 
+static void largest(void **state)
+{
+	(void)state;
+	FOR_LEVELS(level)
+	{
+		for (size_t k = 0; k < SIZES; k++) {
+			const size_t v = sizes[k];
+			guarded x = guarded_random(v, 7 * k, -30.0f, 30.0f);
+			for (size_t turn = 0; turn < 6; turn++) {
+				if (turn == 2) x.data[v / 2] = x.data[v - 1] = x.data[v / 3] = 31.0f; /* ties: the first */
+				if (turn == 3 && v > 1) x.data[1] = NAN;
+				if (turn == 4) x.data[0] = NAN;
+				if (turn == 5)
+					for (size_t i = 0; i < v; i++) x.data[i] = -INFINITY;
+				size_t best = 0;
+				float max = -INFINITY;
+				for (size_t i = 1; i < v; i++)
+					if (x.data[i] > x.data[best]) best = i;
+				for (size_t i = 0; i < v; i++)
+					if (x.data[i] > max) max = x.data[i];
+				assert_int_equal(attend_row_argmax(x.data, v), best);
+				assert_true(attend_row_max(x.data, v) == max);
+			}
+			guarded_free(&x);
+		}
+		assert_int_equal(attend_row_argmax(NULL, 0), 0);
+		assert_true(attend_row_max(NULL, 0) == -INFINITY);
+	}
+}
+
 static void cross_entropy(void **state)
 {
 	(void)state;
@@ -151,9 +181,8 @@ static void bench(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows),
-		cmocka_unit_test(odd_rows),
-		cmocka_unit_test(cross_entropy),
+		cmocka_unit_test(rows),    cmocka_unit_test(odd_rows),      cmocka_unit_test(largest),
+		cmocka_unit_test(largest), cmocka_unit_test(cross_entropy),
 	};
 	if (bench_asked(argc, argv)) {
 		bench();
