@@ -78,6 +78,19 @@ const attend_option attend_options_updates[] = {
 	{0},
 };
 
+attend_status attend_recipe_take_fitting(attend_recipe *recipe, const attend_args *args)
+{
+	static const char *const names[] = {"truncate", "window", "stride", "window-pooling"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *text = attend_args_text(args, names[i], NULL);
+		if (text != NULL) {
+			const attend_status status = attend_recipe_set(recipe, names[i], text);
+			if (status != ATTEND_OK) return status;
+		};
+	}
+	return ATTEND_OK;
+}
+
 attend_status attend_recipe_take(attend_recipe *recipe, const attend_args *args)
 {
 	const attend_option *option = NULL;

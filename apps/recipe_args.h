@@ -16,6 +16,9 @@ extern const attend_option attend_options_updates[];
 /* Every option that was given and that a recipe knows by name, into `recipe`. ARG: the line says which value is wrong. */
 attend_status attend_recipe_take(attend_recipe *recipe, const attend_args *args);
 
+/* Of them only what decides about texts that are too long. */
+attend_status attend_recipe_take_fitting(attend_recipe *recipe, const attend_args *args);
+
 /* The whole recipe of a command with attend_options_task: --config FILE, the command line on top, the bundled bert-mini where no
  * model is given. Complains itself; returns an exit code. */
 int attend_recipe_read(attend_recipe *recipe, const attend_args *args);

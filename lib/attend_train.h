@@ -175,6 +175,16 @@ typedef struct attend_evaluation {
  * a label that the model does not know, and everything that is wrong with the file. Free with attend_evaluation_free. */
 ATTEND_API attend_status attend_evaluate(attend_evaluation *out, const char *model, const attend_recipe *recipe,
                                          size_t mistakes);
+/* How far the probabilities of an evaluation are from the truth when its logits are divided by `temperature` (> 0): the expected
+ * calibration error over 15 bins of confidence and the mean negative log-likelihood. UNSUPPORTED: not one label a text. */
+typedef struct attend_calibration {
+	double temperature, ece, nll;
+} attend_calibration;
+ATTEND_API attend_status attend_evaluation_calibration(attend_calibration *out, const attend_evaluation *evaluation,
+                                                       double temperature);
+/* The temperature with the least negative log-likelihood on an evaluation's file, for attend_classify_options (Guo et al. 2017).
+ * DATA: there is none, because every text is classified right, or because labels and logits have nothing to do with one another. */
+ATTEND_API attend_status attend_evaluation_fit_temperature(double *out, const attend_evaluation *evaluation);
 ATTEND_API void attend_evaluation_free(attend_evaluation *evaluation);
 
 /* ==== Comparing runs =================================================================================================== */

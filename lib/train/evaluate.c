@@ -5,6 +5,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/nn/heads.h"
+#include "lib/train/calibrate.h"
 #include "lib/train/metrics.h"
 #include "lib/train/pooled.h"
 #include "lib/train/recipe.h"
@@ -21,6 +22,7 @@ typedef struct store {
 	attend_class_metrics *per_class;
 	uint64_t *confusion;
 	float *logits;                /* [count, outputs] */
+	int32_t *wanted;              /* [count] single label */
 	uint8_t *truth, *predictions; /* multi-label */
 	attend_mistake *mistakes;
 	size_t head, outputs;
@@ -35,7 +37,8 @@ static void free_store(store *s)
 	attend_dataset_free(s->data);
 	attend_tokenizer_free(s->tokenizer);
 	attend_checkpoint_free(s->checkpoint);
-	void *const owned[] = {s->labels, s->per_class, s->confusion, s->logits, s->truth, s->predictions, s->mistakes, s};
+	void *const owned[] = {s->labels, s->per_class,   s->confusion, s->logits, s->wanted,
+	                       s->truth,  s->predictions, s->mistakes,  s};
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
@@ -84,10 +87,12 @@ static attend_status reserve(store *s, size_t mistakes)
 	s->per_class = calloc(s->outputs + 1, sizeof *s->per_class);
 	s->confusion = calloc(s->outputs * s->outputs + 1, sizeof *s->confusion);
 	s->logits = attend_alloc_array(cells + 1, sizeof *s->logits);
+	s->wanted = attend_alloc_array(n + 1, sizeof *s->wanted);
 	s->truth = calloc(cells + 1, 1);
 	s->predictions = calloc(cells + 1, 1);
 	s->mistakes = attend_alloc_array((mistakes < n ? mistakes : n) + 1, sizeof *s->mistakes);
-	if (s->labels && s->per_class && s->confusion && s->logits && s->truth && s->predictions && s->mistakes)
+	if (s->labels && s->per_class && s->confusion && s->logits && s->wanted && s->truth && s->predictions &&
+	    s->mistakes)
 		return ATTEND_OK;
 	return attend_fail_memory(cells * sizeof *s->logits, "evaluation");
 }
@@ -227,6 +232,7 @@ static attend_status evaluate(store *s, attend_evaluation *out, const char *mode
 	for (size_t i = 0; i < s->data->count; i++) {
 		attend_mistake m;
 		double badness = 0;
+		s->wanted[i] = s->data->examples[i].label;
 		loss += judge(s, i, &m, &badness);
 		if (badness > 0) keep_mistake(s, &kept, room, &m, badness, badnesses);
 	}
@@ -259,4 +265,36 @@ attend_status attend_evaluate(attend_evaluation *out, const char *model, const a
 	if (status == ATTEND_OK) *out = result;
 	else free_store(s);
 	return status;
+}
+
+/* ---- Calibration --------------------------------------------------------------------------------------------------------------- */
+
+static attend_status need_single(const attend_evaluation *e)
+{
+	if (!e || !e->storage) return attend_fail(ATTEND_ERR_ARG, "calibration: no evaluation");
+	if (!e->regression && !e->multi_label) return ATTEND_OK;
+	return attend_fail(ATTEND_ERR_UNSUPPORTED,
+	                   "calibration needs a model that gives one label a text, this one gives %s",
+	                   e->regression ? "a number" : "several");
+}
+
+attend_status attend_evaluation_calibration(attend_calibration *out, const attend_evaluation *evaluation,
+                                            double temperature)
+{
+	ATTEND_TRY(need_single(evaluation));
+	if (!(temperature > 0) || !isfinite(temperature))
+		return attend_fail(ATTEND_ERR_ARG, "calibration: temperature %g is not above 0", temperature);
+	const store *s = evaluation->storage;
+	const size_t n = s->data->count;
+	*out = (attend_calibration){temperature, attend_calibration_error(s->logits, s->wanted, n, s->outputs, temperature),
+	                            attend_calibration_loss(s->logits, s->wanted, n, s->outputs, temperature)};
+	return ATTEND_OK;
+}
+
+attend_status attend_evaluation_fit_temperature(double *out, const attend_evaluation *evaluation)
+{
+	ATTEND_TRY(need_single(evaluation));
+	const store *s = evaluation->storage;
+	const attend_status status = attend_calibration_fit(out, s->logits, s->wanted, s->data->count, s->outputs);
+	return status == ATTEND_OK ? status : attend_fail_in(status, s->data->path);
 }
