@@ -75,6 +75,7 @@ const attend_option attend_options_updates[] = {
      NULL},
 	{"discriminative-divisor", 0, ATTEND_OPTION_JSON, "X",
      "the same as a divisor, weight decay on everything (ULMFiT: 2.6)", 0, 0, false, NULL},
+	{"seed", 's', ATTEND_OPTION_INT, "N", "seed of every random choice [42]", 0, 9007199254740992.0, false, NULL},
 	{0},
 };
 
