@@ -7,6 +7,7 @@
 
 #include "apps/args.h"
 #include "apps/console.h"
+#include "apps/open_model.h"
 #include "apps/output.h"
 
 /* Everything behind the first block is handed to attend_generation_set by name. */
@@ -363,30 +364,24 @@ static int run_ids(command *c)
 	return code;
 }
 
-static attend_status open_model(command *c)
+/* -1, or an exit code. */
+static int open_model(command *c)
 {
-	const char *path = attend_args_text(c->args, "model", NULL);
-	char *bundled = NULL;
-	if (!path) {
-		const attend_status found = attend_bundled_model(&bundled, "gpt2-mini");
-		if (found != ATTEND_OK) return found;
-		path = bundled;
-	}
-	const attend_model_options model_options = {
-		.weights = (attend_weight_type)attend_args_word(c->args, "dtype", ATTEND_WEIGHTS_F32)};
-	attend_status status = attend_model_load(&c->model, path, &model_options);
-	free(bundled);
-	if (status == ATTEND_OK) status = attend_pipeline_new(&c->pipeline, c->model);
-	if (status == ATTEND_OK) status = attend_generation_new(&c->generation, c->model);
-	return status;
+	attend_opened opened = {0};
+	const int code = attend_open_model(&opened, c->args, "gpt2-mini");
+	if (code >= 0) return code;
+	c->model = opened.model;
+	c->pipeline = opened.pipeline;
+	const attend_status status = attend_generation_new(&c->generation, c->model);
+	return status == ATTEND_OK ? -1 : attend_report(status);
 }
 
 static int run(const attend_args *args)
 {
 	command c = {.args = args};
 	const bool ids = attend_args_given(args, "input-ids");
-	const attend_status status = open_model(&c);
-	int code = status == ATTEND_OK ? set_parameters(&c) : attend_report(status);
+	int code = open_model(&c);
+	if (code < 0) code = set_parameters(&c);
 	if (code == ATTEND_EXIT_DONE) {
 		const bool shaped = attend_args_flag(args, "json") || attend_args_flag(args, "jsonl") ||
 		                    attend_args_flag(args, "tsv") || attend_args_flag(args, "output-ids");

@@ -17,6 +17,7 @@
 	X(perplexity) \
 	X(forward) \
 	X(inspect) \
+	X(convert) \
 	X(tokenize) \
 	X(detokenize) \
 	X(train_tokenizer) \

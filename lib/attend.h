@@ -44,7 +44,7 @@ typedef struct attend_model attend_model;
 
 /* Type of the weights in the matrix products. Everything else (norms, softmax, residuals, outputs) is f32 always. */
 typedef enum attend_weight_type {
-	ATTEND_WEIGHTS_F32,  /* as stored, widened to f32 */
+	ATTEND_WEIGHTS_F32,  /* as stored: widened to f32; of a folder in int8 or int4: in that type */
 	ATTEND_WEIGHTS_BF16, /* rounded to bf16 */
 	ATTEND_WEIGHTS_INT8, /* a scale per output column; activations are quantised per row as they come */
 	ATTEND_WEIGHTS_INT4  /* a scale per 32 inputs */
@@ -83,6 +83,9 @@ ATTEND_API size_t attend_model_max_length(const attend_model *model);
 /* Width of the hidden states, and rows of the word embedding. */
 ATTEND_API size_t attend_model_hidden_size(const attend_model *model);
 ATTEND_API size_t attend_model_vocab_size(const attend_model *model);
+
+/* Type of the weights in the matrix products: as asked for, or as the folder stores them (attend_convert). */
+ATTEND_API attend_weight_type attend_model_weights(const attend_model *model);
 
 /* Labels of the classifier by config.json's id2label ("LABEL_0" ... where it has none). Borrowed from the model; NULL
  * when i is past the end. */
@@ -412,6 +415,30 @@ ATTEND_API attend_status attend_forward_file(const char *path, const char *in, c
  * running if anything does (an unknown model type, missing tensors): a page to read, or one JSON object. *out is
  * malloc'ed; the caller frees it. NOTFOUND: no folder, no config.json. FORMAT: config.json or the weights are broken. */
 ATTEND_API attend_status attend_inspect(char **out, const char *path, bool json);
+
+/* ==== Converting folders ========================================================================================== */
+
+/* How numbers are stored. */
+typedef enum attend_store_type {
+	ATTEND_STORE_KEEP, /* every tensor in its own type */
+	ATTEND_STORE_F32,
+	ATTEND_STORE_F16,
+	ATTEND_STORE_BF16,
+	ATTEND_STORE_INT8, /* matrices of the products as ATTEND_WEIGHTS_INT8 makes them, all else as it is */
+	ATTEND_STORE_INT4
+} attend_store_type;
+
+typedef struct attend_convert_options {
+	attend_store_type type;
+	size_t max_shard_bytes; /* of tensors in one file; 0: one file */
+} attend_convert_options;
+
+/* Write the checkpoint `path` into a new folder `out` in another type, with config.json, tokenizer and the modules of a
+ * sentence-transformers folder. The first four types make a plain HuggingFace folder. Folders in int8 and int4 are attend's
+ * alone: attend_model_load runs them in this type without being asked, with the bits that it gives when it quantises while
+ * loading. `out` appears whole or not at all. ARG: `out` is there and not empty; DATA: a number beyond F16's range;
+ * UNSUPPORTED: `path` is in int8 or int4 itself; else the codes of attend_model_load, IO. */
+ATTEND_API attend_status attend_convert(const char *path, const char *out, const attend_convert_options *options);
 
 /* ==== Measuring =================================================================================================== */
 

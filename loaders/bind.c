@@ -57,10 +57,26 @@ static attend_status fail_missing(const attend_name_list *list, attend_status co
 	return code;
 }
 
+/* What `attend convert` says of its own files. */
+static attend_status read_stored_type(attend_binder *b)
+{
+	const char *type = attend_weights_metadata(b->weights, ATTEND_STORED_TYPE_KEY);
+	b->stored_type = ATTEND_PACK_F32;
+	if (type == NULL) return ATTEND_OK;
+	if (strcmp(type, "int8") == 0) b->stored_type = ATTEND_PACK_INT8;
+	else if (strcmp(type, "int4") == 0) b->stored_type = ATTEND_PACK_INT4;
+	else
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: " ATTEND_STORED_TYPE_KEY ": expected int8 or int4, found '%s'",
+		                   attend_weights_file(b->weights, 0), type);
+	b->network->stored_type = b->network->pack_type = b->stored_type;
+	return ATTEND_OK;
+}
+
 static attend_status bind_all(attend_binder *b)
 {
 	attend_network *network = b->network;
 	const attend_arch *arch = &network->arch;
+	ATTEND_TRY(read_stored_type(b));
 	ATTEND_TRY(attend_binder_index(b));
 	b->create = b->options->from_scratch;
 	b->missing = b->create ? &b->report->missing_head : &b->report->missing;

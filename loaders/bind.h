@@ -9,6 +9,9 @@
 #include "loaders/config_json.h"
 #include "loaders/shards.h"
 
+/* __metadata__ key of files in which linears are int8 or int4 codes (docs/quantisation.md). */
+#define ATTEND_STORED_TYPE_KEY "attend.weights"
+
 /* A growing list of names; owned by the report. */
 typedef struct attend_name_list {
 	char **items;

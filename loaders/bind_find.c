@@ -178,10 +178,40 @@ static bool shape_fits(const attend_tensor *t, const attend_want *want)
 	return false;
 }
 
+static bool is_table(attend_role role)
+{
+	return role == ATTEND_ROLE_WORD_EMBEDDING || role == ATTEND_ROLE_POSITION_EMBEDDING ||
+	       role == ATTEND_ROLE_TYPE_EMBEDDING || role == ATTEND_ROLE_RELATIVE_BIAS;
+}
+
+/* Codes that `attend convert` wrote (docs/quantisation.md): NAME holds them, always [out, bytes], NAME.scale the scales. Gives
+ * the scales, or ATTEND_NO_TENSOR when it is no linear, or anything is off. */
+static ptrdiff_t find_scales(const attend_binder *b, size_t tensor, const attend_want *want)
+{
+	const attend_pack_type type = b->stored_type;
+	const bool int8 = type == ATTEND_PACK_INT8;
+	const attend_tensor *t = attend_weights_tensor(b->weights, tensor);
+	const size_t out = want->turned ? want->cols : want->rows, in = want->turned ? want->rows : want->cols;
+	char name[MAX_NAME];
+	size_t i;
+	if (type == ATTEND_PACK_F32 || want->cols == 0 || is_table(want->role)) return ATTEND_NO_TENSOR;
+	if (int8 && in > ATTEND_INT8_MAX_INPUTS) return ATTEND_NO_TENSOR;
+	if (t->dtype != (int8 ? ATTEND_DTYPE_I8 : ATTEND_DTYPE_U8) || t->rank != 2 || t->shape[0] != out ||
+	    t->shape[1] != attend_code_row_bytes(type, in))
+		return ATTEND_NO_TENSOR;
+	const int n = snprintf(name, sizeof name, "%s.scale", attend_weights_name(b->weights, tensor));
+	if (n < 0 || (size_t)n >= sizeof name || !attend_weights_find(&i, b->weights, name)) return ATTEND_NO_TENSOR;
+	const attend_tensor *s = attend_weights_tensor(b->weights, i);
+	const bool shaped = int8 ? s->rank == 1 : s->rank == 2 && s->shape[1] == attend_code_row_scales(type, in);
+	if (s->dtype != (int8 ? ATTEND_DTYPE_F32 : ATTEND_DTYPE_BF16) || !shaped || s->shape[0] != out)
+		return ATTEND_NO_TENSOR;
+	return (ptrdiff_t)i;
+}
+
 static bool fits(const attend_binder *b, size_t tensor, const attend_want *want)
 {
 	const attend_tensor *t = attend_weights_tensor(b->weights, tensor);
-	return float_dtype(t->dtype) && shape_fits(t, want);
+	return float_dtype(t->dtype) ? shape_fits(t, want) : find_scales(b, tensor, want) != ATTEND_NO_TENSOR;
 }
 
 static void want_text(char *out, size_t size, const attend_want *want)
@@ -199,8 +229,13 @@ static attend_status misfit(attend_binder *b, size_t tensor, const attend_want *
 	if (b->dry || b->options->lenient)
 		return attend_name_list_add(b->missing, "%s (found %s, expected %s)", name, found, expected);
 	const char *path = attend_weights_file(b->weights, tensor), *slash = strrchr(path, '/');
-	return attend_fail(ATTEND_ERR_FORMAT, "%s: tensor '%s': expected F32, F16, BF16 or F64 %s by config.json, found %s",
-	                   slash != NULL ? slash + 1 : path, name, expected, found);
+	return attend_fail(ATTEND_ERR_FORMAT,
+	                   "%s: tensor '%s': expected F32, F16, BF16 or F64%s %s by config.json, found %s",
+	                   slash != NULL ? slash + 1 : path, name,
+	                   b->stored_type != ATTEND_PACK_F32 && want->cols != 0 && !is_table(want->role)
+	                       ? " (or codes and '.scale')"
+	                       : "",
+	                   expected, found);
 }
 
 static attend_status add_param(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want,
@@ -213,6 +248,14 @@ static attend_status add_param(attend_binder *b, attend_param **out, const atten
 	b->network->param_count++;
 	*out = p;
 	return ATTEND_OK;
+}
+
+/* The matrix is there in codes. */
+static void take_codes(attend_binder *b, attend_param *p, const attend_want *want, size_t scales)
+{
+	p->count = want->rows * want->cols;
+	p->scales = attend_weights_tensor(b->weights, scales)->data;
+	b->used[scales] = true;
 }
 
 attend_status attend_binder_take(attend_binder *b, attend_param **out, const attend_place *place,
@@ -229,6 +272,7 @@ attend_status attend_binder_take(attend_binder *b, attend_param **out, const att
 		ATTEND_TRY(add_param(b, &p, place, want, attend_weights_name(b->weights, tensor)));
 		p->stored = *t;
 		if (!attend_tensor_numel(&p->count, t)) p->count = 0; /* the reader has checked it */
+		if (!float_dtype(t->dtype)) take_codes(b, p, want, (size_t)find_scales(b, tensor, want));
 		b->params[tensor] = p;
 	}
 	*out = b->params[tensor];

@@ -100,19 +100,20 @@ static attend_status bind_head(attend_binder *b, size_t index)
 	size_t width = s->hidden;
 	if (line == NULL) return ATTEND_OK;
 	if (h->dense != 0) {
-		const attend_want w = {ATTEND_ROLE_HEAD_DENSE_W, line->dense, ".weight", h->dense, width, false, false};
-		const attend_want bias = {ATTEND_ROLE_HEAD_DENSE_B, line->dense, ".bias", h->dense, 0, false, false};
+		const attend_want w = {ATTEND_ROLE_HEAD_DENSE_W, line->dense, ".weight", h->dense, width, false, false, false};
+		const attend_want bias = {ATTEND_ROLE_HEAD_DENSE_B, line->dense, ".bias", h->dense, 0, false, false, false};
 		ATTEND_TRY(linear(b, &out->dense, &place, &w, flag(&place, line->dense_bias_when) ? &bias : NULL));
 		width = h->dense;
 	}
 	if (line->norm) {
-		const attend_want w = {ATTEND_ROLE_HEAD_NORM_W, line->norm_name, ".weight", width, 0, false, false};
-		const attend_want bias = {ATTEND_ROLE_HEAD_NORM_B, line->norm_name, ".bias", width, 0, false, false};
+		const attend_want w = {ATTEND_ROLE_HEAD_NORM_W, line->norm_name, ".weight", width, 0, false, false, false};
+		const attend_want bias = {ATTEND_ROLE_HEAD_NORM_B, line->norm_name, ".bias", width, 0, false, false, false};
 		ATTEND_TRY(attend_binder_vector(b, &out->norm.weight, &place, &w));
 		if (flag(&place, line->norm_bias_when)) ATTEND_TRY(attend_binder_vector(b, &out->norm.bias, &place, &bias));
 	}
-	const attend_want w = {ATTEND_ROLE_HEAD_OUT_W, line->out, ".weight", h->outputs, width, false, false};
-	const attend_want bias = {ATTEND_ROLE_HEAD_OUT_B, line->out_bias, "", h->outputs, 0, true, line->out_bias_optional};
+	const attend_want w = {ATTEND_ROLE_HEAD_OUT_W, line->out, ".weight", h->outputs, width, false, false, false};
+	const attend_want bias = {ATTEND_ROLE_HEAD_OUT_B,  line->out_bias, "", h->outputs, 0, true,
+	                          line->out_bias_optional, false};
 	const attend_want *pb = line->out_bias != NULL && flag(&place, line->out_bias_when) ? &bias : NULL;
 	ATTEND_TRY(line->tied ? tied_out(b, &out->out, h, &place, &w, pb) : linear(b, &out->out, &place, &w, pb));
 	attend_param *param = out->out.bias_parts[0].param;

@@ -18,6 +18,7 @@ typedef struct attend_binder {
 	attend_param **params; /* [tensors] the param made of it, or NULL */
 	size_t capacity;       /* of network->params */
 	attend_head_kind wanted;
+	attend_pack_type stored_type; /* INT8 or INT4: matrices of linears may be codes; F32: none is */
 	/* how tensors are got now */
 	bool dry;                  /* only look: nothing is made, misfits count as missing */
 	bool create;               /* what is missing is made (new head) */
@@ -47,6 +48,7 @@ typedef struct attend_want {
 	size_t rows, cols;
 	bool loose;
 	bool optional; /* absent is fine */
+	bool turned;   /* a Conv1D: rows are the inputs */
 } attend_want;
 
 attend_status attend_name_list_add(attend_name_list *list, const char *format, ...)

@@ -48,7 +48,8 @@ static bool want_of(attend_want *want, const attend_place *place, attend_role ro
 	                                                           : ".weight",
 	                      .rows = turned ? cols : rows,
 	                      .cols = turned ? rows : cols,
-	                      .loose = n->loose};
+	                      .loose = n->loose,
+	                      .turned = turned};
 	if (in_out != NULL) *in_out = turned;
 	return true;
 }

@@ -8,20 +8,10 @@
 #include "lib/core/buffer.h"
 #include "lib/core/file.h"
 #include "loaders/checkpoint.h"
+#include "loaders/checkpoint_files.h"
 #include "loaders/safetensors_write.h"
 
 /* ---- config.json --------------------------------------------------------------------------------------------------------- */
-
-static attend_status set_string(attend_json *json, const char *key, const char *text)
-{
-	attend_buffer buffer = {0};
-	if (text == NULL) attend_buffer_text(&buffer, "null");
-	else attend_buffer_json_string(&buffer, text, strlen(text));
-	attend_status status = attend_buffer_status(&buffer);
-	if (status == ATTEND_OK) status = attend_json_set(json, key, buffer.data);
-	attend_buffer_free(&buffer);
-	return status;
-}
 
 static attend_status set_labels(attend_json *json, const attend_config *config)
 {
@@ -69,7 +59,7 @@ static const char *class_name(const attend_checkpoint *c, const attend_save_opti
 
 static attend_status write_config(const attend_checkpoint *c, const char *dir, const attend_save_options *options)
 {
-	char *source = NULL, *target = NULL, *text = NULL;
+	char *source = NULL;
 	attend_json *json = NULL;
 	const char *class = class_name(c, options);
 	attend_status status = attend_path_join(&source, c->dir, "config.json");
@@ -86,26 +76,10 @@ static attend_status write_config(const attend_checkpoint *c, const char *dir, c
 	if (status == ATTEND_OK && c->config.labels_named) status = set_labels(json, &c->config);
 	if (status == ATTEND_OK &&
 	    (c->config.problem != ATTEND_PROBLEM_AUTO || attend_json_get(json, "problem_type") != NULL))
-		status = set_string(json, "problem_type", problem_name(c->config.problem));
-	/* the type of what is written; both spellings, as v4 and v5 read one each */
-	if (status == ATTEND_OK && !options->keep_dtype) {
-		if (attend_json_get(json, "dtype") != NULL) status = set_string(json, "dtype", "float32");
-		if (status == ATTEND_OK &&
-		    (attend_json_get(json, "torch_dtype") != NULL || attend_json_get(json, "dtype") == NULL))
-			status = set_string(json, "torch_dtype", "float32");
-	}
-	if (status == ATTEND_OK) status = attend_path_join(&target, dir, "config.json");
-	if (status == ATTEND_OK) status = attend_json_print(&text, json, 2);
-	if (status == ATTEND_OK) {
-		attend_buffer out = {0};
-		attend_buffer_printf(&out, "%s\n", text);
-		status = attend_buffer_status(&out);
-		if (status == ATTEND_OK) status = attend_file_write(target, out.data, out.size);
-		attend_buffer_free(&out);
-	}
-	free(text);
+		status = attend_config_set_text(json, "problem_type", problem_name(c->config.problem));
+	if (status == ATTEND_OK && !options->keep_dtype) status = attend_config_set_dtype(json, ATTEND_DTYPE_F32);
+	if (status == ATTEND_OK) status = attend_config_write(json, dir);
 	free(source);
-	free(target);
 	attend_json_free(json);
 	return status;
 }
@@ -237,41 +211,7 @@ static attend_status write_weights(const attend_checkpoint *c, const char *dir, 
 	return status;
 }
 
-/* ---- The other files --------------------------------------------------------------------------------------------------- */
-
-static const char *const companions[] = {
-	"tokenizer.json",
-	"tokenizer_config.json",
-	"special_tokens_map.json",
-	"added_tokens.json",
-	"vocab.txt",
-	"vocab.json",
-	"merges.txt",
-	"spiece.model",
-	"sentencepiece.bpe.model",
-	"tokenizer.model",
-	"source.spm",
-	"target.spm",
-	"generation_config.json",
-	"chat_template.jinja",
-	NULL,
-};
-
-static attend_status copy_file(const char *from, const char *to, const char *name)
-{
-	char *source = NULL, *target = NULL;
-	attend_mapping bytes = {0};
-	attend_status status = attend_path_join(&source, from, name);
-	if (status == ATTEND_OK) status = attend_path_join(&target, to, name);
-	if (status == ATTEND_OK && attend_file_exists(source)) {
-		status = attend_file_map(&bytes, source);
-		if (status == ATTEND_OK) status = attend_file_write(target, bytes.data, bytes.size);
-		attend_file_unmap(&bytes);
-	}
-	free(source);
-	free(target);
-	return status;
-}
+/* ---- The folder -------------------------------------------------------------------------------------------------------------- */
 
 static bool same_folder(const char *a, const char *b)
 {
@@ -283,9 +223,11 @@ attend_status attend_checkpoint_save(const attend_checkpoint *c, const char *dir
 {
 	static const attend_save_options defaults = {0};
 	if (options == NULL) options = &defaults;
+	if (c->network.stored_type != ATTEND_PACK_F32)
+		return attend_fail(ATTEND_ERR_UNSUPPORTED,
+		                   "%s: its weights are int8 or int4 codes, which are saved in no other type", c->dir);
 	ATTEND_TRY(attend_folder_make(dir));
-	if (!same_folder(c->dir, dir))
-		for (size_t i = 0; companions[i] != NULL; i++) ATTEND_TRY(copy_file(c->dir, dir, companions[i]));
+	if (!same_folder(c->dir, dir)) ATTEND_TRY(attend_checkpoint_copy_files(c->dir, dir));
 	ATTEND_TRY(write_config(c, dir, options));
 	return write_weights(c, dir, options);
 }

@@ -1,6 +1,7 @@
 /* safetensors_write.c: writer of the safetensors format (huggingface.md 1.4). */
 #include "loaders/safetensors_write.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,12 @@ static int by_rank(const void *pa, const void *pb)
 	return strcmp(a->name, b->name);
 }
 
+static bool is_float(attend_dtype dtype)
+{
+	return dtype == ATTEND_DTYPE_F32 || dtype == ATTEND_DTYPE_F16 || dtype == ATTEND_DTYPE_BF16 ||
+	       dtype == ATTEND_DTYPE_F64;
+}
+
 static attend_status check_item(const attend_safetensors_item *item, size_t *bytes)
 {
 	char shape[128];
@@ -27,17 +34,24 @@ static attend_status check_item(const attend_safetensors_item *item, size_t *byt
 	if (!attend_tensor_bytes(bytes, &item->tensor))
 		return attend_fail(ATTEND_ERR_ARG, "tensor '%s': %s is too large", item->name,
 		                   attend_tensor_describe(shape, sizeof shape, &item->tensor));
-	if (item->data_dtype != to && !(item->data_dtype == ATTEND_DTYPE_F32 &&
-	                                (to == ATTEND_DTYPE_F16 || to == ATTEND_DTYPE_BF16 || to == ATTEND_DTYPE_F64)))
+	if (item->data_dtype != to && !(is_float(item->data_dtype) && is_float(to)))
 		return attend_fail(ATTEND_ERR_ARG, "tensor '%s': cannot write %s as %s", item->name,
 		                   attend_dtype_name(item->data_dtype), attend_dtype_name(to));
 	return ATTEND_OK;
 }
 
-static attend_status make_header(attend_buffer *header, const attend_safetensors_item *const *items, size_t count)
+static attend_status make_header(attend_buffer *header, const attend_safetensors_item *const *items, size_t count,
+                                 const char *const *metadata)
 {
+	static const char *const plain[] = {"format", "pt", NULL};
 	size_t offset = 0;
-	attend_buffer_text(header, "{\"__metadata__\":{\"format\":\"pt\"}");
+	attend_buffer_text(header, "{\"__metadata__\":{");
+	if (metadata == NULL) metadata = plain;
+	for (size_t i = 0; metadata[i] != NULL; i++) {
+		if (i > 0) attend_buffer_text(header, i % 2 == 0 ? "," : ":");
+		attend_buffer_json_string(header, metadata[i], strlen(metadata[i]));
+	}
+	attend_buffer_text(header, "}");
 	for (size_t i = 0; i < count; i++) {
 		size_t bytes;
 		ATTEND_TRY(check_item(items[i], &bytes));
@@ -58,7 +72,7 @@ static attend_status make_header(attend_buffer *header, const attend_safetensors
 	return attend_buffer_status(header);
 }
 
-/* Values on their way from f32 to another type, a piece at a time. */
+/* Values on their way from one type to another, a piece at a time. */
 static attend_status write_converted(attend_writer *writer, const attend_safetensors_item *item)
 {
 	enum { PIECE = 4096 };
@@ -66,19 +80,26 @@ static attend_status write_converted(attend_writer *writer, const attend_safeten
 		uint16_t half[PIECE];
 		double wide[PIECE];
 	} piece;
-	size_t left;
-	if (!attend_tensor_numel(&left, &item->tensor)) left = 0; /* checked before */
-	const float *src = item->tensor.data;
-	while (left > 0) {
-		const size_t n = left < PIECE ? left : PIECE;
+	float values[PIECE];
+	const attend_dtype to = item->tensor.dtype;
+	const size_t size = attend_dtype_bits(item->data_dtype) / 8;
+	const unsigned char *src = item->tensor.data;
+	size_t count;
+	if (!attend_tensor_numel(&count, &item->tensor)) count = 0; /* checked before */
+	for (size_t done = 0; done < count;) {
+		const size_t n = count - done < PIECE ? count - done : PIECE;
+		attend_to_f32(values, src + done * size, item->data_dtype, n);
 		for (size_t i = 0; i < n; i++) {
-			if (item->tensor.dtype == ATTEND_DTYPE_F64) piece.wide[i] = (double)src[i];
-			else if (item->tensor.dtype == ATTEND_DTYPE_F16) piece.half[i] = attend_f32_f16(src[i]);
-			else piece.half[i] = attend_f32_bf16(src[i]);
+			if (to == ATTEND_DTYPE_F64) piece.wide[i] = (double)values[i];
+			else if (to == ATTEND_DTYPE_BF16) piece.half[i] = attend_f32_bf16(values[i]);
+			else if (to == ATTEND_DTYPE_F16) piece.half[i] = attend_f32_f16(values[i]);
+			if (to == ATTEND_DTYPE_F16 && (piece.half[i] & 0x7fffu) == 0x7c00u && !isinf(values[i]))
+				return attend_fail(ATTEND_ERR_DATA, "tensor '%s': element %zu is %g: F16 ends at 65504", item->name,
+				                   done + i, (double)values[i]);
 		}
-		ATTEND_TRY(attend_writer_write(writer, &piece, n * (attend_dtype_bits(item->tensor.dtype) / 8)));
-		src += n;
-		left -= n;
+		const void *bytes = to == ATTEND_DTYPE_F32 ? (const void *)values : (const void *)&piece;
+		ATTEND_TRY(attend_writer_write(writer, bytes, n * (attend_dtype_bits(to) / 8)));
+		done += n;
 	}
 	return ATTEND_OK;
 }
@@ -101,13 +122,19 @@ static attend_status write_all(attend_writer *writer, const attend_buffer *heade
 
 attend_status attend_safetensors_write(const char *path, const attend_safetensors_item *items, size_t count)
 {
+	return attend_safetensors_write_with(path, items, count, NULL);
+}
+
+attend_status attend_safetensors_write_with(const char *path, const attend_safetensors_item *items, size_t count,
+                                            const char *const *metadata)
+{
 	const attend_safetensors_item **order = attend_alloc_array(count + 1, sizeof *order);
 	if (order == NULL) return attend_fail_memory((count + 1) * sizeof *order, "order of tensors");
 	for (size_t i = 0; i < count; i++) order[i] = &items[i];
 	qsort(order, count, sizeof *order, by_rank);
 	attend_buffer header = {0};
 	attend_writer *writer = NULL;
-	attend_status status = make_header(&header, order, count);
+	attend_status status = make_header(&header, order, count, metadata);
 	if (status == ATTEND_OK) status = attend_writer_open(&writer, path);
 	if (status == ATTEND_OK) {
 		status = write_all(writer, &header, order, count);

@@ -7,7 +7,7 @@
 #include "lib/core/tensor.h"
 
 /* One tensor to write. `tensor.dtype` and shape are what the file says. data_dtype is the type of the numbers behind
- * tensor.data: the same, or F32 to be narrowed to F16, BF16 or widened to F64 on the way. */
+ * tensor.data: the same, or another of F32, F16, BF16, F64, rounded or widened by way of f32. */
 typedef struct attend_safetensors_item {
 	const char *name; /* UTF-8 */
 	attend_tensor tensor;
@@ -15,7 +15,11 @@ typedef struct attend_safetensors_item {
 } attend_safetensors_item;
 
 /* Write `count` items (any order; names distinct). ARG: a name twice, "__metadata__" as a name, or types that cannot be
- * converted; IO; NOMEM. On failure the old file, if any, is untouched. */
+ * converted; DATA: a finite number beyond F16's largest is to become F16; IO; NOMEM. On failure the old file, if any, is untouched. */
 attend_status attend_safetensors_write(const char *path, const attend_safetensors_item *items, size_t count);
+
+/* The same with these __metadata__ pairs, key, value, ..., NULL (NULL: {"format":"pt"}). */
+attend_status attend_safetensors_write_with(const char *path, const attend_safetensors_item *items, size_t count,
+                                            const char *const *metadata);
 
 #endif

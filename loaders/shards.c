@@ -1,6 +1,7 @@
 /* shards.c: the tensors of one or many safetensors files as one list (huggingface.md 1.5). */
 #include "loaders/shards.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,25 +139,35 @@ static attend_status nothing_there(const char *dir)
 	                   "%s: expected model.safetensors or model.safetensors.index.json, found neither", dir);
 }
 
-attend_status attend_weights_open(attend_weights **out, const char *dir)
+/* One file, or an index and its shards, by the beginning of their names; *found: there was one of them. */
+static attend_status open_stem(attend_weights *weights, const char *dir, const char *stem, bool *found)
 {
-	char *single = NULL, *index = NULL;
-	attend_weights *weights = calloc(1, sizeof *weights);
-	if (weights == NULL) return attend_fail_memory(sizeof *weights, dir);
-	attend_status status = attend_path_join(&single, dir, "model.safetensors");
-	if (status == ATTEND_OK) status = attend_path_join(&index, dir, "model.safetensors.index.json");
-	if (status == ATTEND_OK) {
-		if (attend_file_exists(single)) {
-			status = add_shard(weights, single);
-			single = NULL;
-		} else if (attend_file_exists(index)) {
-			status = open_index(weights, index, dir);
-		} else {
-			status = nothing_there(dir);
-		}
+	char *single = NULL, *index = NULL, name[64];
+	snprintf(name, sizeof name, "%s.safetensors", stem);
+	attend_status status = attend_path_join(&single, dir, name);
+	snprintf(name, sizeof name, "%s.safetensors.index.json", stem);
+	if (status == ATTEND_OK) status = attend_path_join(&index, dir, name);
+	*found = status == ATTEND_OK && (attend_file_exists(single) || attend_file_exists(index));
+	if (*found && attend_file_exists(single)) {
+		status = add_shard(weights, single);
+		single = NULL;
+	} else if (*found) {
+		status = open_index(weights, index, dir);
 	}
 	free(single);
 	free(index);
+	return status;
+}
+
+attend_status attend_weights_open(attend_weights **out, const char *dir)
+{
+	static const char *const stems[] = {"model", "attend"};
+	attend_weights *weights = calloc(1, sizeof *weights);
+	if (weights == NULL) return attend_fail_memory(sizeof *weights, dir);
+	attend_status status = ATTEND_OK;
+	bool found = false;
+	for (size_t i = 0; i < 2 && status == ATTEND_OK && !found; i++) status = open_stem(weights, dir, stems[i], &found);
+	if (status == ATTEND_OK && !found) status = nothing_there(dir);
 	if (status == ATTEND_OK) *out = weights;
 	else attend_weights_free(weights);
 	return status;

@@ -7,7 +7,8 @@
 
 typedef struct attend_weights attend_weights; /* immutable after opening */
 
-/* Open what the folder holds; model.safetensors comes before the index, as in the reference. NOTFOUND: neither; the message
+/* Open what the folder holds; model.safetensors comes before the index, as in the reference; then attend.safetensors or its
+ * index, which `attend convert` writes. NOTFOUND: neither; the message
  * tells when only pytorch_model.bin is there. FORMAT: a broken file or index: shard missing, a tensor that is not in the
  * shard that the index names, a shard with a tensor that the index does not know or places elsewhere, a file name with a
  * path in it. Free with attend_weights_free. */

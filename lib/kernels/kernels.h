@@ -60,6 +60,15 @@ size_t attend_pack_bytes(attend_pack_type type, size_t n, size_t k);
 void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype,
                  size_t stride_out, size_t stride_in);
 
+/* int8 and int4 matrices as files hold them (pack_codes.c): rows of codes with their scales, f32 one a row (int8) or bf16 one
+ * for 32 inputs (int4). Bytes of codes and number of scales in a row of k inputs: */
+size_t attend_code_row_bytes(attend_pack_type type, size_t k);
+size_t attend_code_row_scales(attend_pack_type type, size_t k);
+/* Columns n0 .. n0+n-1 of `packed` (INT8 or INT4) as rows codes [n][row bytes] and scales [n][row scales], and back: the
+ * panels are then bit for bit those that attend_pack made. int8 codes are -127 .. 127, scales finite; may be unaligned. */
+void attend_unpack_codes(void *codes, void *scales, const attend_packed *packed, size_t n0, size_t n);
+void attend_pack_codes(const attend_packed *packed, size_t n0, size_t n, const void *codes, const void *scales);
+
 /* What happens to the tile while it is in cache, in this order:
  *   v = scale * sum (scale 0 counts as 1) ; v += bias[j] ; v = act(v) ; v *= multiply[i,j] ; v += residual[i,j] ; y[i,j] = v */
 typedef struct attend_epilogue {

@@ -163,6 +163,19 @@ attend_status attend_network_finish(attend_network *network)
 }
 
 /* ---- Packing ------------------------------------------------------------------------------------------------- */
+attend_status attend_network_set_type(attend_network *network, attend_pack_type type)
+{
+	static const char *const names[] = {"f32", "bf16", "int8", "int4"};
+	const attend_pack_type stored = network->stored_type;
+	if (stored != ATTEND_PACK_F32 && type != ATTEND_PACK_F32 && type != stored)
+		return attend_fail(ATTEND_ERR_UNSUPPORTED,
+		                   "the weights are stored in %s and run in no other type: %s needs the checkpoint that they "
+		                   "were made from",
+		                   names[stored], names[type]);
+	network->pack_type = stored != ATTEND_PACK_F32 ? stored : type;
+	return ATTEND_OK;
+}
+
 attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear)
 {
 	/* what learns is packed anew after every step: there int8 and int4 would not pay */
@@ -208,8 +221,26 @@ typedef struct pack_job {
 	size_t at, rows, row0; /* columns at .. at+rows-1 of the product come from outputs row0 .. of the tensor */
 	size_t stride_out, stride_in;
 	bool check;
-	atomic_size_t bad; /* an element that is not finite, or SIZE_MAX */
+	const unsigned char *scales; /* of codes; NULL: numbers */
+	atomic_size_t bad;           /* an element that is not finite, or SIZE_MAX */
 } pack_job;
+
+/* The file's own codes. Those that no converter writes would overflow the kernels' sums, or make NaN. */
+static void pack_codes(pack_job *job, size_t first, size_t columns)
+{
+	const attend_packed *packed = job->packed;
+	const bool int8 = packed->type == ATTEND_PACK_INT8;
+	const size_t row = job->row0 + first - job->at, width = attend_code_row_bytes(packed->type, packed->k);
+	const size_t scales = attend_code_row_scales(packed->type, packed->k);
+	const unsigned char *codes = (const unsigned char *)job->tensor->data + row * width;
+	const unsigned char *scale = job->scales + row * scales * (int8 ? sizeof(float) : sizeof(uint16_t));
+	const attend_dtype dtype = int8 ? ATTEND_DTYPE_F32 : ATTEND_DTYPE_BF16;
+	const unsigned char *low = int8 && width > 0 ? memchr(codes, 0x80, columns * width) : NULL;
+	size_t bad;
+	if (low != NULL) atomic_store(&job->bad, row * width + (size_t)(low - codes));
+	else if (!attend_stored_finite(scale, dtype, columns * scales, &bad)) atomic_store(&job->bad, row * width);
+	else attend_pack_codes(packed, first, columns, codes, scale);
+}
 
 static void pack_task(void *arg, size_t index, unsigned worker)
 {
@@ -219,6 +250,10 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 	const size_t first = edge > job->at ? edge : job->at;
 	const size_t last = edge + PACK_COLUMNS < end ? edge + PACK_COLUMNS : end;
 	const size_t size = attend_dtype_bits(job->tensor->dtype) / 8, columns = last - first, k = job->packed->k;
+	if (job->scales != NULL) {
+		pack_codes(job, first, columns);
+		return;
+	}
 	const size_t start = (job->row0 + first - job->at) * job->stride_out;
 	const unsigned char *src = job->tensor->data;
 	const bool rows = job->stride_in == 1; /* [out,in]: the block is one piece; else a piece for every input */
@@ -245,7 +280,8 @@ static attend_status pack_part(const attend_network *network, const attend_linea
 	                .row0 = part->row0,
 	                .stride_out = part->in_out ? 1 : in,
 	                .stride_in = part->in_out ? (in ? param->count / in : 0) : 1,
-	                .check = !network->trainable};
+	                .check = !network->trainable,
+	                .scales = param->scales};
 	atomic_init(&job.bad, SIZE_MAX);
 	attend_parallel((at + part->rows - 1) / PACK_COLUMNS - at / PACK_COLUMNS + 1, pack_task, &job);
 	const size_t bad = atomic_load(&job.bad);
@@ -255,6 +291,9 @@ static attend_status pack_part(const attend_network *network, const attend_linea
 attend_status attend_param_not_finite(const attend_param *param, size_t element)
 {
 	float value;
+	if (param->scales != NULL)
+		return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': row %zu: a code of -128, or a scale that is no number",
+		                   param->name, param->stored.shape[1] ? element / param->stored.shape[1] : 0);
 	const size_t size = attend_dtype_bits(param->stored.dtype) / 8;
 	attend_to_f32(&value, (const unsigned char *)param->stored.data + element * size, param->stored.dtype, 1);
 	return attend_fail(ATTEND_ERR_FORMAT, "tensor '%s': element %zu is %s", param->name, element,
@@ -345,6 +384,10 @@ static void mark_table(attend_table *table, void *payload)
 
 attend_status attend_network_make_trainable(attend_network *network, attend_param_predicate trainable, void *payload)
 {
+	if (network->stored_type != ATTEND_PACK_F32)
+		return attend_fail(
+			ATTEND_ERR_UNSUPPORTED,
+			"weights stored in int8 or int4 cannot learn: train the checkpoint that they were made from");
 	for (size_t i = 0; i < network->param_count; i++) {
 		attend_param *param = &network->params[i];
 		const size_t bytes = param->count * sizeof(float);
@@ -445,8 +488,9 @@ void attend_network_measure(attend_network_memory *out, const attend_network *ne
 	for (size_t i = 0; i < network->param_count; i++) {
 		const attend_param *param = &network->params[i];
 		out->parameters += param->count;
-		if (param->values == NULL) out->stored += param->count * (attend_dtype_bits(param->stored.dtype) / 8);
-		else out->training += param->count * sizeof(float) * (param->grad ? 2 : 1);
+		size_t bytes;
+		if (param->values == NULL && attend_tensor_bytes(&bytes, &param->stored)) out->stored += bytes;
+		if (param->values != NULL) out->training += param->count * sizeof(float) * (param->grad ? 2 : 1);
 	}
 }
 

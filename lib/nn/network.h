@@ -15,6 +15,10 @@ attend_status attend_network_finish(attend_network *network);
 attend_status attend_linear_prepare(attend_network *network, attend_linear *linear);
 attend_status attend_network_prepare(attend_network *network);
 
+/* Choose the type of the linears. A checkpoint that is stored in int8 or int4 (network->stored_type) runs in that type alone:
+ * UNSUPPORTED when another than F32 ("as stored") is asked for. */
+attend_status attend_network_set_type(attend_network *network, attend_pack_type type);
+
 /* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed, rows of the word
  * embedding when they are looked up, everything else when it is loaded. A trainable network is not. */
 attend_status attend_param_not_finite(const attend_param *param, size_t element);

@@ -85,9 +85,12 @@ typedef struct attend_param {
 	char *name;           /* as the file calls it, owned */
 	attend_tensor stored; /* view into the mapped file, or into `values`; shape as in the file */
 	attend_role role;
-	int stack;      /* 0 encoder, 1 decoder, -1 neither */
-	int block;      /* block index in its stack, -1: not in a block */
-	size_t count;   /* elements */
+	int stack;    /* 0 encoder, 1 decoder, -1 neither */
+	int block;    /* block index in its stack, -1: not in a block */
+	size_t count; /* elements */
+	/* Codes instead of numbers: `stored` is I8 [out,in] or U8 [out, bytes] of a linear, whatever the order was in the file
+	 * that it was made from (kernels.h, attend_pack_codes), with these scales. NULL: numbers. A view like `stored`. */
+	const void *scales;
 	float *widened; /* f32 copy behind vectors where the file's tensor is no aligned f32; owned, usually NULL */
 	bool constant;  /* a buffer of the reference (final_logits_bias, sinusoids in the file): never learns */
 	/* training */
@@ -175,6 +178,7 @@ typedef struct attend_network {
 	attend_arch arch;
 	attend_pack_type
 		pack_type; /* of all linears but those that must stay f32. Trainable: F32, or BF16 for mixed precision */
+	attend_pack_type stored_type;  /* INT8 or INT4: params hold codes; F32: numbers */
 	attend_stack_params stacks[2]; /* 0 encoder, 1 decoder */
 	attend_linear bridge;
 	attend_head_params pooler; /* dense only */

@@ -363,9 +363,10 @@ attend_status attend_forward_file(const char *path, const char *in, const char *
 	if (options->head) ATTEND_TRY(attend_head_kind_parse(&bind.head, options->head));
 	attend_checkpoint *checkpoint;
 	ATTEND_TRY(attend_checkpoint_load(&checkpoint, path, &bind));
-	checkpoint->network.pack_type = attend_pack_type_of(options->weights);
 	const attend_head_kind kind = options->head ? bind.head : checkpoint->network.arch.default_head;
-	const attend_status status = forward_files(checkpoint, kind, in, out, options);
+	attend_status status = attend_network_set_type(&checkpoint->network, attend_pack_type_of(options->weights));
+	if (status != ATTEND_OK) (void)attend_fail_in(status, path);
+	else status = forward_files(checkpoint, kind, in, out, options);
 	attend_checkpoint_free(checkpoint);
 	return status;
 }

@@ -50,9 +50,11 @@ static attend_status load(attend_model *model, const char *path, const attend_mo
 	if (status == ATTEND_OK)
 		status = attend_checkpoint_load(&model->checkpoint, folder != NULL ? folder : located, &bind);
 	if (status == ATTEND_OK) {
-		if (options != NULL) model->checkpoint->network.pack_type = attend_pack_type_of(options->weights);
-		status = load_tokenizer(model, folder != NULL ? folder : located);
+		status = attend_network_set_type(&model->checkpoint->network,
+		                                 attend_pack_type_of(options != NULL ? options->weights : ATTEND_WEIGHTS_F32));
+		if (status != ATTEND_OK) (void)attend_fail_in(status, path);
 	}
+	if (status == ATTEND_OK) status = load_tokenizer(model, folder != NULL ? folder : located);
 	free(folder);
 	free(located);
 	return status;
@@ -170,6 +172,11 @@ size_t attend_model_hidden_size(const attend_model *model)
 size_t attend_model_vocab_size(const attend_model *model)
 {
 	return attend_model_stack(model, attend_model_text_stack(model))->vocab;
+}
+
+attend_weight_type attend_model_weights(const attend_model *model)
+{
+	return (attend_weight_type)model->checkpoint->network.pack_type; /* attend_pack_type_of has the same order */
 }
 
 size_t attend_model_label_count(const attend_model *model)

@@ -109,9 +109,49 @@ static void test_save(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* The new folder is whole or not there, and nothing lies beside it. */
+static attend_status convert(void *arg)
+{
+	const char *dir = arg;
+	char out[96], command[256];
+	snprintf(out, sizeof out, "%s/new", dir);
+	const attend_convert_options options = {.type = ATTEND_STORE_INT4, .max_shard_bytes = 8192};
+	const attend_status status = attend_convert(SINGLE, out, &options);
+	(void)fault_disarm();
+	attend_checkpoint *c;
+	if (access(out, F_OK) == 0) {
+		assert_ok(attend_checkpoint_load(&c, out, NULL));
+		attend_checkpoint_free(c);
+	} else {
+		assert_int_not_equal(status, ATTEND_OK);
+	}
+	snprintf(command, sizeof command, "rm -rf %s && [ -z \"$(ls %s)\" ]", out, dir);
+	assert_int_equal(system(command), 0);
+	return status;
+}
+
+static void test_convert(void **state)
+{
+	(void)state;
+	char dir[64] = "/tmp/attend_fault_XXXXXX";
+	assert_non_null(mkdtemp(dir));
+	for (size_t k = 1; k < 400; k += k < 60 ? 1 : k / 8)
+		for (int all = 0; all < 2; all++) {
+			fault_arm(FAULT_WRITE, k, all);
+			(void)convert(dir);
+			fault_arm(FAULT_MEMORY, k, all);
+			(void)convert(dir);
+			fault_arm(FAULT_MAP | FAULT_READ, k, all);
+			(void)convert(dir);
+		}
+	fault_disarm();
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_load), cmocka_unit_test(test_new_head),
-	                                   cmocka_unit_test(test_inspect), cmocka_unit_test(test_save)};
+	                                   cmocka_unit_test(test_inspect), cmocka_unit_test(test_save),
+	                                   cmocka_unit_test(test_convert)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

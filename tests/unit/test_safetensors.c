@@ -3,6 +3,7 @@
 #include "loaders/safetensors.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <unistd.h>
 
 #include "lib/core/file.h"
@@ -165,7 +166,7 @@ static void test_write(void **state)
 	const int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	close(fd);
-	const float f[4] = {1.5f, -2.0f, 0.1f, 70000.0f};
+	const float f[4] = {1.5f, -2.0f, 0.1f, 65000.0f}, large[2] = {INFINITY, 70000.0f};
 	const int64_t ids[2] = {7, -1};
 	const attend_safetensors_item items[] = {
 		{"b", {ATTEND_DTYPE_F32, 1, {2}, f}, ATTEND_DTYPE_F32},
@@ -206,10 +207,10 @@ static void test_write(void **state)
 	assert_memory_equal(back, f, sizeof f);
 	assert_true(attend_safetensors_find(&i, file, "half"));
 	attend_to_f32(back, attend_safetensors_tensor(file, i)->data, ATTEND_DTYPE_F16, 4);
-	assert_true(back[0] == 1.5f && back[1] == -2.0f && back[2] == 0.0999755859375f && back[3] > 3e38f);
+	assert_true(back[0] == 1.5f && back[1] == -2.0f && back[2] == 0.0999755859375f && back[3] == 64992.0f);
 	assert_true(attend_safetensors_find(&i, file, "brain"));
 	attend_to_f32(back, attend_safetensors_tensor(file, i)->data, ATTEND_DTYPE_BF16, 4);
-	assert_true(back[0] == 1.5f && back[3] == 70144.0f);
+	assert_true(back[0] == 1.5f && back[3] == 65024.0f);
 	attend_safetensors_free(file);
 
 	/* what cannot be written leaves the file as it was */
@@ -219,6 +220,8 @@ static void test_write(void **state)
 	assert_fails(ATTEND_ERR_ARG, "__metadata__", attend_safetensors_write(path, &reserved, 1));
 	const attend_safetensors_item odd = {"x", items[4].tensor, ATTEND_DTYPE_F32};
 	assert_fails(ATTEND_ERR_ARG, "cannot write F32 as I64", attend_safetensors_write(path, &odd, 1));
+	const attend_safetensors_item beyond = {"x", {ATTEND_DTYPE_F16, 1, {2}, large}, ATTEND_DTYPE_F32};
+	assert_fails(ATTEND_ERR_DATA, "'x': element 1 is 70000: F16 ends", attend_safetensors_write(path, &beyond, 1));
 	assert_ok(attend_safetensors_open(&file, path));
 	assert_int_equal(attend_safetensors_count(file), 7);
 	attend_safetensors_free(file);
