@@ -181,9 +181,9 @@ const attend_command attend_command_finetune = {
 	.name = "finetune",
 	.summary = "train a classifier from labelled texts, or a language model from plain text",
 	.details = "Writes a plain HuggingFace folder: weights, config.json, tokenizer, a model card,\n"
-			   "trainer_state.json, log.jsonl, all_results.json and loss.svg. Names and defaults\n"
-			   "are those of HF's Trainer; fastText's -input -output -lr -epoch work too. The same\n"
-			   "recipe and data give the same bits, also with --resume.",
+			   "trainer_state.json, log.jsonl, all_results.json, loss.svg, and runs/ for TensorBoard.\n"
+			   "Names and defaults are those of HF's Trainer; fastText's -input -output -lr -epoch\n"
+			   "work too. The same recipe and data give the same bits, also with --resume.",
 	.example = "attend finetune --train-file reviews.tsv --validation-split 0.1 -o reviews-model --lr 3e-4\n"
 			   "attend classify -m reviews-model \"A wonderful film.\"",
 	.groups = (const attend_option *const[]){attend_options_task, attend_options_data, attend_options_updates, NULL},

@@ -12,21 +12,21 @@
 #include "lib/train/svg.h"
 #include "lib/train/text_task.h"
 
-/* Members of metrics by their names in HF's logs. */
+/* Members of metrics by name. */
 static const struct named_metric {
-	const char *name;
+	const char *name, *tag; /* in HF's logs, in TensorBoard */
 	size_t offset;
 } named[] = {
-	{"eval_loss", offsetof(attend_train_metrics, loss)},
-	{"eval_accuracy", offsetof(attend_train_metrics, accuracy)},
-	{"eval_f1_macro", offsetof(attend_train_metrics, f1_macro)},
-	{"eval_f1_micro", offsetof(attend_train_metrics, f1_micro)},
-	{"eval_matthews", offsetof(attend_train_metrics, matthews)},
-	{"eval_pearson", offsetof(attend_train_metrics, pearson)},
-	{"eval_spearman", offsetof(attend_train_metrics, spearman)},
-	{"eval_mse", offsetof(attend_train_metrics, mse)},
-	{"eval_mae", offsetof(attend_train_metrics, mae)},
-	{"eval_perplexity", offsetof(attend_train_metrics, perplexity)},
+	{"eval_loss", "eval/loss", offsetof(attend_train_metrics, loss)},
+	{"eval_accuracy", "eval/accuracy", offsetof(attend_train_metrics, accuracy)},
+	{"eval_f1_macro", "eval/f1_macro", offsetof(attend_train_metrics, f1_macro)},
+	{"eval_f1_micro", "eval/f1_micro", offsetof(attend_train_metrics, f1_micro)},
+	{"eval_matthews", "eval/matthews", offsetof(attend_train_metrics, matthews)},
+	{"eval_pearson", "eval/pearson", offsetof(attend_train_metrics, pearson)},
+	{"eval_spearman", "eval/spearman", offsetof(attend_train_metrics, spearman)},
+	{"eval_mse", "eval/mse", offsetof(attend_train_metrics, mse)},
+	{"eval_mae", "eval/mae", offsetof(attend_train_metrics, mae)},
+	{"eval_perplexity", "eval/perplexity", offsetof(attend_train_metrics, perplexity)},
 };
 enum { NAMED = sizeof named / sizeof *named };
 
@@ -61,6 +61,20 @@ static void put_entry(attend_buffer *out, const attend_log_entry *e)
 		put_number(out, ", \"learning_rate\": ", e->learning_rate);
 	}
 	attend_buffer_text(out, "}");
+}
+
+size_t attend_results_scalars(attend_scalar scalars[ATTEND_LOG_SCALARS], const attend_log_entry *entry)
+{
+	static const char *const tags[] = {"train/loss", "train/grad_norm", "train/learning_rate", "train/epoch"};
+	const double training[] = {entry->loss, entry->grad_norm, entry->learning_rate, entry->epoch};
+	size_t count = 0;
+	_Static_assert((int)NAMED <= (int)ATTEND_LOG_SCALARS, "every metric has room");
+	for (size_t i = 0; i < (entry->evaluated ? NAMED : 4); i++) {
+		const double x =
+			entry->evaluated ? *(const double *)((const char *)&entry->metrics + named[i].offset) : training[i];
+		if (isfinite(x)) scalars[count++] = (attend_scalar){entry->evaluated ? named[i].tag : tags[i], (float)x};
+	}
+	return count;
 }
 
 static attend_status write_text(const char *dir, const char *name, attend_buffer *text)

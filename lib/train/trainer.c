@@ -423,8 +423,10 @@ void attend_trainer_free(attend_trainer *trainer)
 	attend_dataset_free(t->validation);
 	attend_recipe_free(t->recipe);
 	attend_example_batch_free(&t->batch);
-	void *const owned[] = {t->members, t->held, t->class_weights,  t->labels,      t->values,    t->logits,
-	                       t->order,   t->ends, t->label_examples, t->new_tensors, t->state.log, t->epoch_ends};
+	attend_buffer_free(&t->events);
+	void *const owned[] = {t->members,   t->held,       t->class_weights, t->labels,         t->values,
+	                       t->logits,    t->order,      t->ends,          t->label_examples, t->new_tensors,
+	                       t->state.log, t->epoch_ends, t->events_path};
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 	free(t);
 }

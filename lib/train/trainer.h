@@ -77,6 +77,10 @@ struct attend_trainer {
 	double started; /* seconds, monotonic */
 	size_t run_tokens;
 	atomic_int stop;
+	/* event_log.h */
+	char *events_path;
+	attend_buffer events; /* all of the file */
+	bool events_behind;   /* the file lacks something of it */
 };
 
 double attend_train_clock(void);

@@ -11,6 +11,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
+#include "lib/train/event_log.h"
 #include "lib/train/results.h"
 #include "lib/train/text_task.h"
 #include "lib/train/trainer.h"
@@ -365,6 +366,7 @@ attend_status attend_trainer_finish(attend_trainer *trainer)
 	const char *dir = trainer->recipe->output_dir;
 	ATTEND_TRY(save_model(trainer, dir));
 	ATTEND_TRY(attend_results_write_state(trainer, dir));
+	ATTEND_TRY(attend_event_log_close(trainer));
 	ATTEND_TRY(attend_results_write_all(trainer, dir));
 	if (trainer->hooks.saved) trainer->hooks.saved(trainer->hooks.payload, dir);
 	return ATTEND_OK;

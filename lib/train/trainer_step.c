@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/core/arena.h"
+#include "lib/train/event_log.h"
 #include "lib/train/text_task.h"
 #include "lib/train/trainer.h"
 
@@ -409,7 +410,8 @@ static attend_status log_training(attend_trainer *t, const attend_train_progress
 	                                .learning_rate = p->learning_rate};
 	s->loss_sum = 0;
 	s->loss_count = 0;
-	return attend_trainer_log(t, &entry);
+	ATTEND_TRY(attend_trainer_log(t, &entry));
+	return attend_event_log_add(t);
 }
 
 /* Evaluate, remember the best; *finish: early stopping says that it is enough. */
@@ -420,6 +422,7 @@ static attend_status evaluate_now(attend_trainer *t, const attend_train_progress
 	ATTEND_TRY(attend_trainer_evaluate(t, &m));
 	const attend_log_entry entry = {.step = p->step, .epoch = p->epoch, .loss = NAN, .evaluated = true, .metrics = m};
 	ATTEND_TRY(attend_trainer_log(t, &entry));
+	ATTEND_TRY(attend_event_log_add(t));
 	const char *name = t->recipe->metric_for_best_model;
 	const double value = attend_train_metric(&m, name),
 				 gain = attend_train_metric_rises(name) ? value - s->best_metric : s->best_metric - value;
@@ -448,6 +451,7 @@ attend_status attend_trainer_run(attend_trainer *trainer)
 	attend_trainer *t = trainer;
 	bool done = t->state.step >= t->plan.steps;
 	ATTEND_TRY(attend_trainer_open_output(t));
+	ATTEND_TRY(attend_event_log_open(t));
 	while (!done) {
 		attend_train_progress p;
 		ATTEND_TRY(attend_trainer_step(t, &p, &done));
