@@ -1,5 +1,6 @@
 /* cmd_tokenize.c: `attend tokenize`. */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apps/commands.h"
@@ -9,8 +10,9 @@
 
 static const attend_option options[] = {
 	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder, or a tokenizer.json", 0, 0, false, NULL},
-	{"format", 0, ATTEND_OPTION_WORD, "tokens|ids|json",
-     "what a line holds: spellings, numbers, a JSON object [tokens]", 0, 0, false, NULL},
+	{"format", 0, ATTEND_OPTION_WORD, "tokens|ids|json|npy|bin",
+     "a line of spellings, numbers, a JSON object per text; all ids as a binary file [tokens]", 0, 0, false, NULL},
+	{"output", 'o', ATTEND_OPTION_FILE, "FILE", "npy, bin: write FILE instead of standard output", 0, 0, false, NULL},
 	{"json", 0, ATTEND_OPTION_FLAG, NULL, "the same as --format json", 0, 0, false, NULL},
 	{"special-tokens", 0, ATTEND_OPTION_FLAG, NULL, "--no-special-tokens: leave out [CLS], [SEP] and friends", 0, 0,
      false, NULL},
@@ -29,12 +31,13 @@ static const attend_option options[] = {
 
 static const attend_option *const groups[] = {attend_options_input, NULL};
 
-typedef enum format { TOKENS, IDS, JSON } format;
+typedef enum format { TOKENS, IDS, JSON, NPY, BIN } format;
 
 typedef struct tokenize_run {
 	const attend_tokenizer *tokenizer;
 	attend_encode_options options;
 	format format;
+	attend_ids all; /* npy, bin: of all texts so far */
 } tokenize_run;
 
 /* A number with `before` in front of it. */
@@ -119,12 +122,40 @@ static attend_status run_ids(const tokenize_run *run, const attend_text *texts, 
 	return ATTEND_OK;
 }
 
+static attend_status collect_ids(tokenize_run *run, const attend_text *texts, size_t count)
+{
+	attend_ids ids;
+	attend_status status = attend_tokenizer_encode_ids(&ids, run->tokenizer, texts, count, &run->options);
+	if (status != ATTEND_OK) return status;
+	status = attend_ids_append(&run->all, &ids);
+	attend_ids_free(&ids);
+	return status;
+}
+
+/* What was collected, whole. */
+static int write_ids(const tokenize_run *run, const char *path)
+{
+	const attend_ids_format format = run->format == NPY ? ATTEND_IDS_NPY : ATTEND_IDS_BIN;
+	if (path != NULL) {
+		const attend_status status = attend_ids_write(path, &run->all, format);
+		return status == ATTEND_OK ? ATTEND_EXIT_DONE : attend_report(status);
+	}
+	char *bytes;
+	size_t size;
+	const attend_status status = attend_ids_pack(&bytes, &size, &run->all, format);
+	if (status != ATTEND_OK) return attend_report(status);
+	attend_output_bytes(bytes, size);
+	free(bytes);
+	return ATTEND_EXIT_DONE;
+}
+
 static attend_status run_records(void *payload, const attend_record *records, const attend_text *texts, size_t count)
 {
-	const tokenize_run *const run = payload;
+	tokenize_run *const run = payload;
 	attend_encoding encodings[ATTEND_RECORD_GROUP];
 	(void)records;
 	if (run->format == IDS) return run_ids(run, texts, count);
+	if (run->format == NPY || run->format == BIN) return collect_ids(run, texts, count);
 	const attend_status status = attend_tokenizer_encode_batch(encodings, run->tokenizer, texts, count, &run->options);
 	if (status != ATTEND_OK) return status;
 	for (size_t i = 0; i < count; i++) {
@@ -163,6 +194,9 @@ static int run(const attend_args *args)
 	run.options.return_overflowing = attend_args_flag(args, "return-overflowing");
 	if (run.options.return_overflowing && run.format != JSON)
 		return attend_usage(attend_args_command(args), "--return-overflowing needs --json");
+	const bool binary = run.format == NPY || run.format == BIN;
+	if (attend_args_given(args, "output") && !binary)
+		return attend_usage(attend_args_command(args), "--output needs --format npy or bin");
 	run.options.fields = run.format == JSON ? ATTEND_ENCODE_OFFSETS | ATTEND_ENCODE_TOKENS : ATTEND_ENCODE_TOKENS;
 	attend_tokenizer *tokenizer;
 	const attend_status status = attend_tokenizer_load(&tokenizer, model);
@@ -170,7 +204,10 @@ static int run(const attend_args *args)
 	run.tokenizer = tokenizer;
 	set_truncation(&run.options, args, tokenizer);
 	const attend_record_job job = {.names = {"text", "text_pair"}, .run = run_records, .payload = &run};
-	const int code = attend_records_run(args, &job);
+	int code = attend_records_run(args, &job);
+	if (binary && code == ATTEND_EXIT_DONE) code = write_ids(&run, attend_args_text(args, "output", NULL));
+	else if (binary) (void)attend_complain(code, "nothing was written: a binary file holds all texts or is not made");
+	attend_ids_free(&run.all);
 	attend_tokenizer_free(tokenizer);
 	return code;
 }
@@ -181,7 +218,10 @@ const attend_command attend_command_tokenize = {
 	.operands = "[TEXT ...]",
 	.details = "One line per text: the tokens' spellings, their ids, or with --json an object of\n"
 			   "ids, tokens, type_ids, offsets (code points), byte_offsets, word_ids and\n"
-			   "special_tokens_mask. JSON lines may hold a \"text_pair\" beside \"text\".",
+			   "special_tokens_mask. JSON lines may hold a \"text_pair\" beside \"text\".\n"
+			   "npy: one NumPy array int32 of all ids. bin, little-endian: \"attnids1\", u64 count,\n"
+			   "u64 starts[count + 1], i32 ids[starts[count]]: text i has ids[starts[i]..starts[i+1]).\n"
+			   "Both are written when every text was read, and not at all when one failed.",
 	.example = "attend tokenize -m bert-base-uncased --json \"Hello world\"",
 	.groups = groups,
 	.options = options,

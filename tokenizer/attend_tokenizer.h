@@ -152,6 +152,19 @@ ATTEND_API attend_status attend_tokenizer_encode_ids(attend_ids *out, const atte
                                                      const attend_encode_options *options);
 ATTEND_API void attend_ids_free(attend_ids *ids);
 
+/* Put the texts of `more` behind those of `to`, which is zero-initialised or comes from this function. NOMEM leaves it as it was. */
+ATTEND_API attend_status attend_ids_append(attend_ids *to, const attend_ids *more);
+
+/* As bytes, little-endian:
+ *   NPY  NumPy's file format: one array int32 [N] of all ids, text after text, without what tells the texts apart
+ *   BIN  "attnids1" · u64 count · u64 starts[count + 1] · i32 ids[starts[count]] */
+typedef enum attend_ids_format { ATTEND_IDS_NPY, ATTEND_IDS_BIN } attend_ids_format;
+
+/* *out is malloc'ed, the caller frees it. */
+ATTEND_API attend_status attend_ids_pack(char **out, size_t *size, const attend_ids *ids, attend_ids_format format);
+/* The same into a file, whole or not at all. */
+ATTEND_API attend_status attend_ids_write(const char *path, const attend_ids *ids, attend_ids_format format);
+
 /* ---- decoding ---- */
 
 /* Read ids: numbers between blanks, or a JSON array of numbers. *out is malloc'ed. DATA: anything else. */
