@@ -44,6 +44,28 @@ static void add_scaled(float *y, const float *x, float factor, size_t count)
 	FOR_VECTORS(i, part, count, vf_put(y + i, vf_fma(f, vf_get(x + i, part), vf_get(y + i, part)), part));
 }
 
+/* Rows lie far apart: no hardware prefetcher sees them coming. */
+static void add_rows(float *y, const float *x, size_t ld, size_t n, size_t width)
+{
+	enum { AHEAD = 8 };
+	size_t c = 0;
+	for (; c + 4 * LANES <= width; c += 4 * LANES) {
+		vf sum[4];
+		for (size_t j = 0; j < 4; j++) sum[j] = vf_load(y + c + j * LANES);
+		for (size_t r = 0; r < n; r++) {
+			const float *row = x + r * ld + c;
+			for (size_t j = 0; r + AHEAD < n && j < 4 * LANES; j += 16) __builtin_prefetch(row + AHEAD * ld + j);
+			for (size_t j = 0; j < 4; j++) sum[j] = vf_add(sum[j], vf_load(row + j * LANES));
+		}
+		for (size_t j = 0; j < 4; j++) vf_store(y + c + j * LANES, sum[j]);
+	}
+	FOR_VECTORS(k, part, width - c, {
+		vf sum = vf_get(y + c + k, part);
+		for (size_t r = 0; r < n; r++) sum = vf_add(sum, vf_get(x + r * ld + c + k, part));
+		vf_put(y + c + k, sum, part);
+	});
+}
+
 static void scale(float *y, const float *x, float factor, size_t count)
 {
 	const vf f = vf_set(factor);
@@ -253,6 +275,7 @@ static void element_table(struct attend_row_table *table)
 	table->activation_dx = activation_dx;
 	table->add = add;
 	table->add_scaled = add_scaled;
+	table->add_rows = add_rows;
 	table->scale = scale;
 	table->multiply = multiply;
 	table->sum_squares = sum_squares;

@@ -15,6 +15,12 @@ static void add_scaled(float *y, const float *x, float factor, size_t count)
 	for (size_t i = 0; i < count; i++) y[i] += factor * x[i];
 }
 
+static void add_rows(float *y, const float *x, size_t ld, size_t n, size_t width)
+{
+	for (size_t r = 0; r < n; r++)
+		for (size_t j = 0; j < width; j++) y[j] += x[r * ld + j];
+}
+
 static void scale(float *y, const float *x, float factor, size_t count)
 {
 	for (size_t i = 0; i < count; i++) y[i] = factor * x[i];
@@ -43,6 +49,7 @@ void attend_elementwise_portable(struct attend_row_table *table)
 {
 	table->add = add;
 	table->add_scaled = add_scaled;
+	table->add_rows = add_rows;
 	table->scale = scale;
 	table->multiply = multiply;
 	table->sum_squares = sum_squares;

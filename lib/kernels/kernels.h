@@ -102,7 +102,7 @@ void attend_gemm_bf16(bool transpose_a, bool transpose_b, size_t m, size_t n, si
                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch);
 
 /* Backward of y = x W^T + b, W [n,k] row-major (stride_in 1) or [k,n] (Conv1D): dx [m,k] += dy W (or = with overwrite);
- * dw += dy^T x in W's own layout; db [n] += column sums of dy. */
+ * dw += dy^T x (or =) in W's own layout; db [n] += column sums of dy. */
 typedef struct attend_linear_grad {
 	size_t m, n, k;
 	const float *dy;
@@ -117,6 +117,7 @@ typedef struct attend_linear_grad {
 	float *dw;
 	float *db;
 	bool bf16; /* dx and dw by attend_gemm_bf16 */
+	bool overwrite_dw;
 } attend_linear_grad;
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k);
 void attend_linear_backward(const attend_linear_grad *g, void *scratch);

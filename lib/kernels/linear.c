@@ -2,6 +2,7 @@
 #include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
 #include "lib/kernels/pack.h"
+#include "lib/kernels/row_table.h"
 
 size_t attend_linear_scratch(const attend_packed *w, size_t m)
 {
@@ -48,10 +49,7 @@ static void bias_task(void *arg, size_t index, unsigned worker)
 	const size_t j0 = index * BIAS_COLUMNS, rest = g->n - j0, columns = rest < BIAS_COLUMNS ? rest : BIAS_COLUMNS;
 	float sum[BIAS_COLUMNS] = {0};
 	(void)worker;
-	for (size_t i = 0; i < g->m; i++) {
-		const float *dy = g->dy + i * g->lddy + j0;
-		for (size_t j = 0; j < columns; j++) sum[j] += dy[j];
-	}
+	attend_row_kernels()->add_rows(sum, g->dy + j0, g->lddy, g->m, columns);
 	for (size_t j = 0; j < columns; j++) g->db[j0 + j] += sum[j];
 }
 
@@ -59,14 +57,15 @@ void attend_linear_backward(const attend_linear_grad *g, void *scratch)
 {
 	void (*const gemm)(bool, bool, size_t, size_t, size_t, float, const float *, size_t, const float *, size_t, float,
 	                   float *, size_t, void *) = g->bf16 ? attend_gemm_bf16 : attend_gemm;
+	const float keep = g->overwrite_dw ? 0.0f : 1.0f;
 	if (g->dx) {
 		gemm(false, g->in_out, g->m, g->k, g->n, 1.0f, g->dy, g->lddy, g->w, g->in_out ? g->n : g->k,
 		     g->overwrite_dx ? 0.0f : 1.0f, g->dx, g->lddx, scratch);
 	}
 	if (g->dw && !g->in_out) {
-		gemm(true, false, g->n, g->k, g->m, 1.0f, g->dy, g->lddy, g->x, g->ldx, 1.0f, g->dw, g->k, scratch);
+		gemm(true, false, g->n, g->k, g->m, 1.0f, g->dy, g->lddy, g->x, g->ldx, keep, g->dw, g->k, scratch);
 	} else if (g->dw) {
-		gemm(true, false, g->k, g->n, g->m, 1.0f, g->x, g->ldx, g->dy, g->lddy, 1.0f, g->dw, g->n, scratch);
+		gemm(true, false, g->k, g->n, g->m, 1.0f, g->x, g->ldx, g->dy, g->lddy, keep, g->dw, g->n, scratch);
 	}
 	if (g->db) attend_parallel((g->n + BIAS_COLUMNS - 1) / BIAS_COLUMNS, bias_task, (void *)(uintptr_t)g);
 }

@@ -6,6 +6,13 @@
 
 /* Inputs that are rounded at a time, on the stack; columns of a transposed operand that are read in one go. */
 enum { PART = 256, COLUMNS = 128 };
+/* Steps ahead whose rows are asked for: they lie far apart, no hardware prefetcher sees them coming. */
+enum { AHEAD = 6 };
+
+static void ask(const float *x, size_t count)
+{
+	for (size_t j = 0; j < count; j += 16) __builtin_prefetch(x + j);
+}
 
 /* words [rows][PART/2], from s0 on: rows of inputs that are contiguous, rounded. Inputs behind k are zeros. */
 static void round_rows(const struct attend_gemm_table *table, float *words, const float *x, size_t stride, size_t rows,
@@ -14,6 +21,7 @@ static void round_rows(const struct attend_gemm_table *table, float *words, cons
 	const size_t left = k > s0 * 2 ? k - s0 * 2 : 0, count = left < steps * 2 ? left : steps * 2;
 	for (size_t r = 0; r < rows; r++) {
 		uint16_t halves[PART];
+		if (r + 1 < rows) ask(x + (r + 1) * stride + s0 * 2, count);
 		table->round_bf16(halves, x + r * stride + s0 * 2, count);
 		memset(halves + count, 0, (steps * 2 - count) * sizeof *halves);
 		memcpy(words + r * (PART / 2), halves, steps * 2 * sizeof *halves);
@@ -29,6 +37,10 @@ static void pair_rows(const struct attend_gemm_table *table, float *words, const
 	if (i >= k) {
 		memset(words, 0, columns * sizeof *words);
 		return;
+	}
+	if (i + 2 * AHEAD + 1 < k) {
+		ask(x + (i + 2 * AHEAD) * stride, columns);
+		ask(x + (i + 2 * AHEAD + 1) * stride, columns);
 	}
 	table->pair_bf16(words, x + i * stride, i + 1 < k ? x + (i + 1) * stride : zeros, columns);
 }

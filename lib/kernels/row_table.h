@@ -52,7 +52,9 @@ struct attend_row_table {
 	void (*activation_dx)(float *dx, const float *dy, const float *x, attend_activation act, size_t count);
 	void (*add)(float *y, const float *x, size_t count);
 	void (*add_scaled)(float *y, const float *x, float factor, size_t count); /* y += factor*x */
-	void (*scale)(float *y, const float *x, float factor, size_t count);      /* y = factor*x */
+	/* y [width] += columns of n rows that lie ld apart, rows rising. */
+	void (*add_rows)(float *y, const float *x, size_t ld, size_t n, size_t width);
+	void (*scale)(float *y, const float *x, float factor, size_t count); /* y = factor*x */
 	void (*multiply)(float *y, const float *a, const float *b, size_t count);
 	double (*sum_squares)(const float *x, size_t count);
 	bool (*all_finite)(const float *x, size_t count);

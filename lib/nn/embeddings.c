@@ -190,6 +190,7 @@ static void table_backward(attend_table *table, const float *dy, const int32_t *
 {
 	attend_param *param = table->param;
 	if (param == NULL || param->grad == NULL) return;
+	attend_param_settle_grad(param);
 	attend_embedding_backward(param->grad, dy, ids, rows, width, scale, skip);
 	for (size_t i = 0; i < rows; i++)
 		if (ids[i] != skip) param->row_used[ids[i]] = 1;

@@ -37,11 +37,15 @@ void attend_linear_run_backward(attend_session *session, attend_linear *w, float
 			.lddx = lddx,
 			.overwrite_dx = overwrite && i == 0,
 			.dw = part->param->grad ? part->param->grad + first : NULL,
+			.overwrite_dw = part->param->stale_grad,
 			.db = bias->param && bias->param->grad ? bias->param->grad + bias->offset : NULL,
 			.bf16 = w->packed.type == ATTEND_PACK_BF16,
 		};
-		if (g.dw) part->param->dense_grad = true;
 		if (g.dx || g.dw || g.db) attend_linear_backward(&g, session->scratch.kernel);
+		if (g.dw) {
+			part->param->dense_grad = true;
+			part->param->stale_grad = false;
+		}
 		at += part->rows;
 	}
 }

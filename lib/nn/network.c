@@ -404,11 +404,12 @@ attend_status attend_network_make_trainable(attend_network *network, attend_para
 		if (!param->trainable) {
 			free(param->grad);
 			param->grad = NULL;
+			param->stale_grad = false;
 		} else if (param->grad == NULL) {
 			param->grad = attend_alloc_aligned(bytes);
 			if (param->grad == NULL) return attend_fail_memory(bytes, param->name);
 			memset(param->grad, 0, bytes);
-			param->dense_grad = false;
+			param->dense_grad = param->stale_grad = false;
 		}
 	}
 	network->trainable = true;
@@ -433,8 +434,26 @@ static void zero_task(void *arg, size_t index, unsigned worker)
 	memset(job->data + at, 0, (rest < ZERO_CHUNK ? rest : ZERO_CHUNK) * sizeof(float));
 }
 
+static void clear(float *data, size_t count)
+{
+	zero_job job = {data, count};
+	attend_parallel((count + ZERO_CHUNK - 1) / ZERO_CHUNK, zero_task, &job);
+}
+
+/* Parameters that one product overwrites as a whole. */
+static void mark_stale(attend_linear *linear, void *payload)
+{
+	(void)payload;
+	for (size_t i = 0; i < linear->part_count; i++) {
+		attend_param *param = linear->parts[i].param;
+		param->stale_grad = param->grad != NULL && linear->parts[i].rows * linear->in == param->count;
+	}
+}
+
 void attend_network_zero_grad(attend_network *network)
 {
+	for (size_t i = 0; i < network->param_count; i++) network->params[i].dense_grad |= network->params[i].stale_grad;
+	attend_network_walk(network, &(attend_network_visitor){.linear = mark_stale});
 	for (size_t i = 0; i < network->param_count; i++) {
 		attend_param *param = &network->params[i];
 		if (param->grad == NULL) continue;
@@ -442,13 +461,25 @@ void attend_network_zero_grad(attend_network *network)
 			const size_t rows = param->stored.shape[0], width = rows ? param->count / rows : 0;
 			for (size_t r = 0; r < rows; r++)
 				if (param->row_used[r]) memset(param->grad + r * width, 0, width * sizeof(float));
-		} else {
-			zero_job job = {param->grad, param->count};
-			attend_parallel((param->count + ZERO_CHUNK - 1) / ZERO_CHUNK, zero_task, &job);
+			param->stale_grad = false;
+		} else if (!param->stale_grad) {
+			clear(param->grad, param->count);
 		}
 		if (param->row_used) memset(param->row_used, 0, param->stored.shape[0]);
 		param->dense_grad = false;
 	}
+}
+
+void attend_param_settle_grad(attend_param *param)
+{
+	if (!param->stale_grad) return;
+	clear(param->grad, param->count);
+	param->stale_grad = false;
+}
+
+void attend_network_settle_grad(attend_network *network)
+{
+	for (size_t i = 0; i < network->param_count; i++) attend_param_settle_grad(&network->params[i]);
 }
 
 static void refresh_linear(attend_linear *linear, void *payload)

@@ -34,8 +34,13 @@ typedef bool (*attend_param_predicate)(const attend_param *param, void *payload)
  * backward must be made anew. NOMEM: the network still runs, its trainable set is undefined. */
 attend_status attend_network_make_trainable(attend_network *network, attend_param_predicate trainable, void *payload);
 
-/* All gradients to zero. Embedding tables whose gradient only has a few rows (params.h, row_used) pay for these rows. */
+/* All gradients to zero. Embedding tables whose gradient only has a few rows (params.h, row_used) pay for these rows; matrices
+ * of linears are only marked, for the first product that goes backward overwrites them: clearing and adding would read and
+ * write them twice. attend_session_backward and the optimiser settle those that no product reached; who reads gradients
+ * without either does so himself. */
 void attend_network_zero_grad(attend_network *network);
+void attend_network_settle_grad(attend_network *network);
+void attend_param_settle_grad(attend_param *param);
 
 /* The values have changed (an optimiser's step): packed and joined forms are made again at their next use. */
 void attend_network_refresh(attend_network *network);

@@ -99,6 +99,7 @@ typedef struct attend_param {
 	float *grad;       /* NULL: frozen */
 	float *moments[2]; /* the optimiser's; NULL until its first step */
 	uint8_t *row_used; /* [shape[0]] tables: rows whose gradient may differ from zero; NULL: not a table */
+	bool stale_grad;   /* what stands in grad counts as zero (attend_network_zero_grad) */
 	bool dense_grad;   /* the whole gradient may differ from zero (a tied head went backward) */
 } attend_param;
 

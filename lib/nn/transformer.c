@@ -264,5 +264,6 @@ attend_status attend_session_backward(attend_session *session)
 		if (encoder->learns) ATTEND_TRY(stack_backward(&up));
 		encoder->kept = false;
 	}
+	attend_network_settle_grad(network);
 	return ATTEND_OK;
 }

@@ -344,6 +344,7 @@ attend_status attend_optimizer_step(attend_optimizer *optimizer, const attend_sc
 {
 	attend_optimizer *o = optimizer;
 	double squares = 0;
+	attend_network_settle_grad(o->network);
 	for (size_t i = 0; i < o->group_count; i++) {
 		const attend_param_group *group = &o->groups[i];
 		for (size_t j = 0; j < group->count; j++) {

@@ -336,6 +336,32 @@ static void test_mixed(void **state)
 	}
 }
 
+/* Gradients that are only marked as zeros: what backward does not reach is zero afterwards, whatever stood there; also
+ * when they are zeroed twice. */
+static void test_zero(void **state)
+{
+	(void)state;
+	setup s;
+	make(&s, SMALL_BERT, false);
+	attend_network *n = &s.small.network;
+	size_t count;
+	run(&s, ATTEND_HEAD_SEQUENCE, 1.0f, true);
+	float *want = gradients(n, &count);
+	for (int times = 1; times <= 3; times++) {
+		run(&s, ATTEND_HEAD_MLM, 1.0f, true); /* other heads' gradients, and a dense one of the word embedding */
+		for (int i = 0; i < times; i++) attend_network_zero_grad(n);
+		if (times < 3) run(&s, ATTEND_HEAD_SEQUENCE, 1.0f, true);
+		else attend_network_settle_grad(n);
+		float *got = gradients(n, &count);
+		for (size_t i = 0; i < count; i++)
+			if (got[i] < (times < 3 ? want[i] : 0.0f) || got[i] > (times < 3 ? want[i] : 0.0f))
+				fail_msg("element %zu is %.9g after %d times", i, (double)got[i], times);
+		free(got);
+	}
+	free(want);
+	unmake(&s);
+}
+
 static bool not_lower(const attend_param *p, void *payload)
 {
 	(void)payload;
@@ -428,8 +454,8 @@ int main(void)
 		cmocka_unit_test(test_encoders), cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_decoder),  cmocka_unit_test(test_encoder_decoders),
 		cmocka_unit_test(test_dropout),  cmocka_unit_test(test_same_bits),
-		cmocka_unit_test(test_mixed),    cmocka_unit_test(test_frozen),
-		cmocka_unit_test(test_features),
+		cmocka_unit_test(test_mixed),    cmocka_unit_test(test_zero),
+		cmocka_unit_test(test_frozen),   cmocka_unit_test(test_features),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
