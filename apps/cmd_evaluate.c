@@ -244,7 +244,7 @@ const attend_command attend_command_evaluate = {
 	.details = "Accuracy, F1 (macro, micro, per label), Matthews' coefficient and the confusion\n"
 			   "matrix; for regression Pearson, Spearman and errors. Labels must be the model's.",
 	.example = "attend evaluate -m reviews-model --file test.tsv --errors 5 --html report.html",
-	.groups = (const attend_option *const[]){attend_options_model, attend_options_data, NULL},
+	.groups = (const attend_option *const[]){attend_options_model, attend_options_data, attend_options_fitting, NULL},
 	.options = options,
 	.run = run,
 };

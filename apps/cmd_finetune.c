@@ -186,7 +186,8 @@ const attend_command attend_command_finetune = {
 			   "work too. The same recipe and data give the same bits, also with --resume.",
 	.example = "attend finetune --train-file reviews.tsv --validation-split 0.1 -o reviews-model --lr 3e-4\n"
 			   "attend classify -m reviews-model \"A wonderful film.\"",
-	.groups = (const attend_option *const[]){attend_options_task, attend_options_data, attend_options_updates, NULL},
+	.groups = (const attend_option *const[]){attend_options_task, attend_options_data, attend_options_fitting,
+                                             attend_options_updates, NULL},
 	.options = options,
 	.run = run,
 };

@@ -100,7 +100,8 @@ const attend_command attend_command_lr_find = {
 			   "diverges. Printed are the rate at which the loss falls fastest, a tenth of the rate at\n"
 			   "its minimum, and the smaller of both as a suggestion. No model is written.",
 	.example = "attend lr-find --train-file reviews.tsv --svg rates.svg",
-	.groups = (const attend_option *const[]){attend_options_task, attend_options_data, attend_options_updates, NULL},
+	.groups = (const attend_option *const[]){attend_options_task, attend_options_data, attend_options_fitting,
+                                             attend_options_updates, NULL},
 	.options = options,
 	.run = run,
 };

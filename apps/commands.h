@@ -18,6 +18,7 @@
 	X(forward) \
 	X(inspect) \
 	X(convert) \
+	X(quality) \
 	X(tokenize) \
 	X(detokenize) \
 	X(train_tokenizer) \

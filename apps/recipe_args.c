@@ -21,6 +21,10 @@ const attend_option attend_options_data[] = {
 	{"label-separator", 0, ATTEND_OPTION_TEXT, "TEXT", "between the labels of one cell [,]", 0, 0, false, NULL},
 	{"on-error", 0, ATTEND_OPTION_WORD, "stop|skip",
      "a bad row stops before training, or is left out and counted [stop]", 0, 0, false, NULL},
+	{0},
+};
+
+const attend_option attend_options_fitting[] = {
 	{"truncate", 0, ATTEND_OPTION_WORD, "left|right", "cut texts that are too long instead of stopping", 0, 0, false,
      NULL},
 	ATTEND_OPTIONS_WINDOW,

@@ -6,8 +6,10 @@
 #include "apps/args.h"
 #include "lib/attend_train.h"
 
-/* --input-format, --delimiter, columns, --on-error, --truncate ... */
+/* --input-format, --delimiter, columns, --on-error */
 extern const attend_option attend_options_data[];
+/* --truncate, --window, --max-seq-length: what happens to texts that are too long */
+extern const attend_option attend_options_fitting[];
 /* --model, --train-file, --task ...: what learns what. */
 extern const attend_option attend_options_task[];
 /* Batches, optimiser, regularisation, what is frozen: all of an update but its rate. */
