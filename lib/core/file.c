@@ -58,6 +58,25 @@ static ssize_t read_retry(int fd, void *into, size_t size)
 	return got;
 }
 
+attend_status attend_file_open(int *fd, const char *path)
+{
+	struct stat info;
+	return open_file(fd, &info, path, true);
+}
+
+attend_status attend_file_next(int fd, const char *path, void *into, size_t room, size_t *got)
+{
+	const ssize_t n = read_retry(fd, into, room);
+	if (n < 0) return fail_errno(path, "cannot read");
+	*got = (size_t)n;
+	return ATTEND_OK;
+}
+
+void attend_file_close(int fd)
+{
+	close(fd);
+}
+
 attend_status attend_file_read(char **out, size_t *size, const char *path, size_t limit)
 {
 	int fd;

@@ -8,6 +8,11 @@
  * opened, with errno's text, or is a folder; IO: reading failed; FORMAT: larger than `limit` bytes (0: no limit). */
 attend_status attend_file_read(char **out, size_t *size, const char *path, size_t limit);
 
+/* Read piece by piece: at most `room` bytes into `into`, *got 0 at the end. Open fails as attend_file_read does. */
+attend_status attend_file_open(int *fd, const char *path);
+attend_status attend_file_next(int fd, const char *path, void *into, size_t room, size_t *got);
+void attend_file_close(int fd);
+
 /* A read-only mapping shared between processes. size 0 gives data NULL. */
 typedef struct attend_mapping {
 	const unsigned char *data;
@@ -22,6 +27,23 @@ bool attend_folder_exists(const char *path);
 attend_status attend_folder_make(const char *path);
 /* Make names that were put into a folder durable (fsync); file systems that cannot are left alone. IO. */
 attend_status attend_folder_sync(const char *path);
+
+/* Bytes that are appended and then read at random: the first 16 MB in memory, what goes beyond in a file without a name in
+ * $TMPDIR (else /var/tmp, /tmp), which ends with the process. Zero-initialise. */
+typedef struct attend_spill {
+	const void *data; /* all bytes, after attend_spill_finish */
+	size_t size;
+	size_t on_disk; /* bytes in the file, 0: none */
+	/* inside */
+	char *piece;
+	size_t piece_size, piece_capacity;
+	int fd; /* when on_disk */
+	bool mapped;
+} attend_spill;
+/* IO: the file cannot be made, or the disk is full. */
+attend_status attend_spill_append(attend_spill *spill, const void *bytes, size_t size);
+attend_status attend_spill_finish(attend_spill *spill);
+void attend_spill_free(attend_spill *spill);
 
 /* "dir/name", malloc'ed, caller frees. */
 attend_status attend_path_join(char **out, const char *dir, const char *name);

@@ -33,7 +33,8 @@ size_t attend_example_batch_fill(attend_example_batch *batch, const attend_examp
 		const size_t start = examples->starts[members[i]], length = attend_examples_length(examples, members[i]);
 		batch->offsets[i] = n;
 		memcpy(batch->ids + n, examples->ids + start, length * sizeof *batch->ids);
-		memcpy(batch->types + n, examples->types + start, length * sizeof *batch->types);
+		if (examples->types) memcpy(batch->types + n, examples->types + start, length * sizeof *batch->types);
+		else memset(batch->types + n, 0, length * sizeof *batch->types);
 		n += length;
 	}
 	batch->offsets[count] = n;

@@ -48,32 +48,37 @@ static attend_status check_ids(const attend_encoding *e, size_t vocab, const att
 	return e->count ? ATTEND_OK : attend_fail(ATTEND_ERR_DATA, "%s:%zu: the text has no tokens", d->path, line);
 }
 
-typedef struct collector {
-	attend_examples *x;
-	size_t total, id_capacity, type_capacity, start_capacity, owner_capacity;
-} collector;
-
-static attend_status add_sequence(collector *c, const attend_encoding *e, size_t text)
+attend_status attend_examples_add(attend_examples *examples, size_t *capacity, const int32_t *ids, const int32_t *types,
+                                  const uint8_t *marks, size_t count)
 {
-	attend_examples *x = c->x;
-	ATTEND_TRY(attend_grow(&x->ids, &c->id_capacity, c->total + e->count, sizeof *x->ids, "token ids"));
-	ATTEND_TRY(attend_grow(&x->types, &c->type_capacity, c->total + e->count, sizeof *x->types, "token types"));
-	ATTEND_TRY(attend_grow(&x->starts, &c->start_capacity, x->count + 2, sizeof *x->starts, "examples"));
-	if (x->firsts) ATTEND_TRY(attend_grow(&x->owners, &c->owner_capacity, x->count + 1, sizeof *x->owners, "windows"));
-	memcpy(x->ids + c->total, e->ids, e->count * sizeof *x->ids);
-	memcpy(x->types + c->total, e->type_ids, e->count * sizeof *x->types);
-	x->starts[x->count] = c->total;
-	if (x->owners) x->owners[x->count] = text;
-	c->total += e->count;
-	x->longest = e->count > x->longest ? e->count : x->longest;
-	x->starts[++x->count] = c->total;
+	attend_examples *x = examples;
+	const size_t total = x->count ? x->starts[x->count] : 0;
+	ATTEND_TRY(attend_spill_append(&x->id_store, ids, count * sizeof *ids));
+	if (types) ATTEND_TRY(attend_spill_append(&x->type_store, types, count * sizeof *types));
+	if (marks) ATTEND_TRY(attend_spill_append(&x->mark_store, marks, count));
+	ATTEND_TRY(attend_grow(&x->starts, capacity, x->count + 2, sizeof *x->starts, "examples"));
+	x->starts[x->count++] = total;
+	x->starts[x->count] = total + count;
+	if (count > x->longest) x->longest = count;
+	return ATTEND_OK;
+}
+
+attend_status attend_examples_finish(attend_examples *examples)
+{
+	attend_examples *x = examples;
+	ATTEND_TRY(attend_spill_finish(&x->id_store));
+	ATTEND_TRY(attend_spill_finish(&x->type_store));
+	ATTEND_TRY(attend_spill_finish(&x->mark_store));
+	x->ids = x->id_store.data;
+	x->types = x->type_store.data;
+	x->marks = x->mark_store.data;
 	return ATTEND_OK;
 }
 
 static attend_status encode_all(attend_examples *x, const attend_dataset *d, const attend_tokenizer *tokenizer,
                                 const attend_fitting *fitting, size_t vocab)
 {
-	collector c = {.x = x};
+	size_t capacity = 0, owner_capacity = 0;
 	for (size_t i = 0; i < d->count; i++) {
 		attend_encoding e = {0};
 		bool was_cut = false;
@@ -89,7 +94,11 @@ static attend_status encode_all(attend_examples *x, const attend_dataset *d, con
 		for (size_t w = 0; w <= e.overflowing_count && status == ATTEND_OK; w++) {
 			const attend_encoding *part = w ? &e.overflowing[w - 1] : &e;
 			status = check_ids(part, vocab, d, d->examples[i].line);
-			if (status == ATTEND_OK) status = add_sequence(&c, part, i);
+			if (status == ATTEND_OK && x->firsts)
+				status = attend_grow(&x->owners, &owner_capacity, x->count + 1, sizeof *x->owners, "windows");
+			if (status == ATTEND_OK && x->firsts) x->owners[x->count] = i;
+			if (status == ATTEND_OK)
+				status = attend_examples_add(x, &capacity, part->ids, part->type_ids, NULL, part->count);
 		}
 		x->too_long += was_cut;
 		x->windowed += e.overflowing_count > 0;
@@ -97,7 +106,7 @@ static attend_status encode_all(attend_examples *x, const attend_dataset *d, con
 		ATTEND_TRY(status);
 	}
 	if (x->firsts) x->firsts[d->count] = x->count;
-	return ATTEND_OK;
+	return attend_examples_finish(x);
 }
 
 attend_status attend_examples_encode(attend_examples *out, const attend_dataset *dataset,
@@ -117,9 +126,12 @@ attend_status attend_examples_encode(attend_examples *out, const attend_dataset 
 
 void attend_examples_free(attend_examples *examples)
 {
-	void *const owned[] = {examples->starts, examples->ids,    examples->types,
-	                       examples->marks,  examples->owners, examples->firsts};
-	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+	attend_spill_free(&examples->id_store);
+	attend_spill_free(&examples->type_store);
+	attend_spill_free(&examples->mark_store);
+	free(examples->starts);
+	free(examples->owners);
+	free(examples->firsts);
 	*examples = (attend_examples){0};
 }
 

@@ -2,6 +2,7 @@
 #ifndef ATTEND_TRAIN_EXAMPLES_H
 #define ATTEND_TRAIN_EXAMPLES_H
 
+#include "lib/core/file.h"
 #include "lib/train/dataset.h"
 #include "tokenizer/attend_tokenizer.h"
 
@@ -9,14 +10,22 @@
 typedef struct attend_examples {
 	size_t count;   /* sequences */
 	size_t *starts; /* [count + 1] into ids and types */
-	int32_t *ids, *types;
-	uint8_t *marks;  /* of plain text (masking.h); else NULL */
-	size_t *owners;  /* [count] the text of each sequence; NULL: sequence i is text i */
-	size_t *firsts;  /* [texts + 1] the first window of each text; NULL with owners */
-	size_t too_long; /* texts that were cut */
-	size_t windowed; /* texts that became several windows */
-	size_t longest;  /* tokens */
+	const int32_t *ids;
+	const int32_t *types;                          /* NULL: all 0 */
+	const uint8_t *marks;                          /* of plain text (masking.h); else NULL */
+	size_t *owners;                                /* [count] the text of each sequence; NULL: sequence i is text i */
+	size_t *firsts;                                /* [texts + 1] the first window of each text; NULL with owners */
+	size_t too_long;                               /* texts that were cut */
+	size_t windowed;                               /* texts that became several windows */
+	size_t longest;                                /* tokens */
+	attend_spill id_store, type_store, mark_store; /* behind ids, types and marks */
 } attend_examples;
+
+/* One more sequence; types and marks may be NULL if they always are. Then, when all are there, attend_examples_finish. `capacity`
+ * belongs to the caller, from 0 on. */
+attend_status attend_examples_add(attend_examples *examples, size_t *capacity, const int32_t *ids, const int32_t *types,
+                                  const uint8_t *marks, size_t count);
+attend_status attend_examples_finish(attend_examples *examples);
 
 /* What happens to texts of more than `limit` tokens. */
 typedef struct attend_fitting {
