@@ -23,6 +23,9 @@ static const attend_option options[] = {
 	{"offsets", 0, ATTEND_OPTION_FLAG, NULL, "tokenize: compute offsets too", 0, 0, false, NULL},
 	{"warmup", 0, ATTEND_OPTION_INT, "W", "repetitions that are not reported [1]", 0, 1e6, false, NULL},
 	{"repeat", 0, ATTEND_OPTION_INT, "R", "repetitions that are reported [5]", 1, 1e6, false, NULL},
+	{"profile", 0, ATTEND_OPTION_FLAG, NULL,
+     "where the time goes, by layer and operation, beside the machine's limits (not cold, tokenize)", 0, 0, false,
+     NULL},
 	{"dump", 0, ATTEND_OPTION_FILE, "FILE", "write the outputs of the last repetition (safetensors; tokenize: text)", 0,
      0, false, NULL},
 	{"json", 0, ATTEND_OPTION_FLAG, NULL, "print JSON", 0, 0, false, NULL},
@@ -57,6 +60,92 @@ static double peak_rss_mb(void)
 	return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024 : 0;
 }
 
+static void print_json_profile(const attend_bench_result *r)
+{
+	attend_output_printf(", \"limits\": {\"gflops_f32\": %.1f, \"gflops_dtype\": %.1f, \"read_gbytes_per_s\": %.2f}, "
+	                     "\"profile\": [",
+	                     r->peak_gflops, r->peak_type_gflops, r->read_gbytes_per_s);
+	for (size_t i = 0; i < r->line_count; i++) {
+		const attend_bench_line *l = &r->lines[i];
+		attend_output_printf("%s{\"stack\": \"%s\", \"layer\": ", i == 0 ? "" : ", ", l->stack);
+		if (l->layer < 0) attend_output_text("null");
+		else attend_output_printf("%d", l->layer);
+		attend_output_printf(
+			", \"operation\": \"%s\", \"backward\": %s, \"calls\": %.2f, \"ms\": %.6f, \"gflops\": %.3f, "
+			"\"gbytes_per_s\": %.3f, \"floor_ms\": %.6f}",
+			l->operation, l->backward ? "true" : "false", l->calls, l->ms, l->gflops, l->gbytes_per_s, l->floor_ms);
+	}
+	attend_output_text("]");
+}
+
+/* One row of the table. */
+static void print_line(const char *stack, const char *name, const attend_bench_line *l, double total)
+{
+	attend_output_printf("%-8s %-28s %8.1f %10.3f %6.1f", stack, name, l->calls, l->ms, 100 * l->ms / total);
+	if (l->floor_ms > 0)
+		attend_output_printf(" %9.1f %8.1f %7.0f", l->gflops, l->gbytes_per_s, 100 * l->floor_ms / l->ms);
+	attend_output_text("\n");
+}
+
+/* Sum of the lines that agree with `like` in stack and, unless like->operation is NULL, in operation; else in layer. */
+static attend_bench_line sum_lines(const attend_bench_result *r, const attend_bench_line *like)
+{
+	attend_bench_line sum = *like;
+	double flops = 0, bytes = 0;
+	sum.calls = sum.ms = sum.floor_ms = 0;
+	for (size_t i = 0; i < r->line_count; i++) {
+		const attend_bench_line *l = &r->lines[i];
+		if (strcmp(l->stack, like->stack) != 0) continue;
+		if (like->operation == NULL ? l->layer != like->layer
+		                            : l->backward != like->backward || strcmp(l->operation, like->operation) != 0)
+			continue;
+		sum.calls += l->calls;
+		sum.ms += l->ms;
+		sum.floor_ms += l->floor_ms;
+		flops += l->gflops * l->ms;
+		bytes += l->gbytes_per_s * l->ms;
+	}
+	sum.gflops = sum.ms > 0 ? flops / sum.ms : 0;
+	sum.gbytes_per_s = sum.ms > 0 ? bytes / sum.ms : 0;
+	return sum;
+}
+
+/* Is line i the first of its operation (or of its layer)? */
+static bool first_of(const attend_bench_result *r, size_t i, bool by_layer)
+{
+	const attend_bench_line *l = &r->lines[i];
+	for (size_t k = 0; k < i; k++) {
+		const attend_bench_line *o = &r->lines[k];
+		if (strcmp(o->stack, l->stack) == 0 &&
+		    (by_layer ? o->layer == l->layer : o->backward == l->backward && strcmp(o->operation, l->operation) == 0))
+			return false;
+	}
+	return true;
+}
+
+static void print_profile(const attend_bench_result *r)
+{
+	double total = 1e-9;
+	char name[48];
+	for (size_t i = 0; i < r->line_count; i++) total += r->lines[i].ms;
+	attend_output_printf("limits: %.1f GFLOP/s in f32, %.1f with these weights, reading %.1f GB/s\n\n", r->peak_gflops,
+	                     r->peak_type_gflops, r->read_gbytes_per_s);
+	attend_output_printf("%-8s %-28s %8s %10s %6s %9s %8s %7s\n", "stack", "operation", "calls", "ms", "time%",
+	                     "GFLOP/s", "GB/s", "limit%");
+	for (int by_layer = 0; by_layer < 2; by_layer++) {
+		if (by_layer) attend_output_text("\n");
+		for (size_t i = 0; i < r->line_count; i++) {
+			attend_bench_line like = r->lines[i];
+			if (!first_of(r, i, by_layer != 0) || (by_layer && like.layer < 0)) continue;
+			if (by_layer) like.operation = NULL;
+			const attend_bench_line sum = sum_lines(r, &like);
+			if (by_layer) (void)snprintf(name, sizeof name, "layer %d", like.layer);
+			else (void)snprintf(name, sizeof name, "%s%s", like.operation, like.backward ? " (backward)" : "");
+			print_line(like.stack[0] != 0 ? like.stack : "-", name, &sum, total);
+		}
+	}
+}
+
 static void print_json(const attend_bench_options *o, const attend_bench_result *r)
 {
 	attend_output_printf(
@@ -70,6 +159,7 @@ static void print_json(const attend_bench_options *o, const attend_bench_result 
 		"\"gbytes_per_s\": %.3f, \"load_ms\": %.3f, \"peak_rss_mb\": %.1f",
 		r->min_ms, r->median_ms, r->p95_ms, r->tokens_per_s, r->gflops, r->gbytes_per_s, r->load_ms, peak_rss_mb());
 	if (o->task == ATTEND_BENCH_TOKENIZE) attend_output_printf(", \"megabytes\": %.6f", r->megabytes);
+	if (r->lines != NULL) print_json_profile(r);
 	attend_output_text("}\n");
 }
 
@@ -82,6 +172,7 @@ static void print_text(const attend_bench_options *o, const attend_bench_result 
 	                     r->tokens_per_s, r->gflops, r->gbytes_per_s, r->load_ms, peak_rss_mb());
 	if (o->task == ATTEND_BENCH_TOKENIZE) attend_output_printf(", %.1f MB/s", r->megabytes / (1e-3 * r->median_ms));
 	attend_output_text("\n");
+	if (r->lines != NULL) print_profile(r);
 }
 
 static int run(const attend_args *args)
@@ -99,9 +190,11 @@ static int run(const attend_args *args)
 	                          .dump_file = attend_args_text(args, "dump", NULL),
 	                          .warmup = (size_t)attend_args_int(args, "warmup", 1),
 	                          .repeat = (size_t)attend_args_int(args, "repeat", 0),
-	                          .offsets = attend_args_flag(args, "offsets")};
+	                          .offsets = attend_args_flag(args, "offsets"),
+	                          .profile = attend_args_flag(args, "profile")};
 	if (o.model == NULL) return attend_usage(command, "no model: give a checkpoint folder with -m");
 	const bool text = o.task == ATTEND_BENCH_COLD || o.task == ATTEND_BENCH_TOKENIZE;
+	if (text && o.profile) return attend_usage(command, "--profile: cold and tokenize have none");
 	if (text && o.input_file == NULL) return attend_usage(command, "this task needs a text file: --input");
 	const char *lengths_file = attend_args_text(args, "lengths", NULL);
 	int code = lengths_file != NULL ? read_lengths(&lengths, lengths_file, o.batch) : -1;

@@ -466,7 +466,19 @@ typedef struct attend_bench_options {
 	const char *dump_file; /* or NULL: outputs of the last repetition, as safetensors (tokenize: ids as text lines) */
 	size_t warmup, repeat; /* repetitions before the ones that count; how many count (0: 5) */
 	bool offsets;          /* tokenize: offsets too */
+	bool profile;          /* not for cold and tokenize: where the time goes; costs a little time itself */
 } attend_bench_options;
+
+/* One operation of one layer, per repetition: a line of the profile. */
+typedef struct attend_bench_line {
+	const char *stack;     /* "encoder", "decoder", or "" */
+	int layer;             /* block of the stack; -1: none */
+	const char *operation; /* "query_key_value", "attention", "ffn_up" ...; "outside": between the network's calls */
+	bool backward;
+	double calls, ms;
+	double gflops, gbytes_per_s; /* achieved; of products and attention, else 0 */
+	double floor_ms; /* what peak and bandwidth allow: the larger of operations / peak and bytes / bandwidth */
+} attend_bench_line;
 
 typedef struct attend_bench_result {
 	double *times_ms; /* [count] */
@@ -477,6 +489,11 @@ typedef struct attend_bench_result {
 	double gflops, gbytes_per_s; /* by the median: products and attention; weights and cache that must be read */
 	double load_ms;              /* loading and packing or quantising all weights (cold, tokenize: loading) */
 	double megabytes;            /* tokenize: of text */
+	/* With `profile`; lines is NULL without. What the machine did at most, measured before: multiply-adds in registers with
+	 * f32 and with the weights' type, reading as many bytes as the weights have. */
+	attend_bench_line *lines;
+	size_t line_count;
+	double peak_gflops, peak_type_gflops, read_gbytes_per_s;
 } attend_bench_result;
 
 /* Time a task on a checkpoint, from ids in memory to outputs in memory. Free with attend_bench_free. */

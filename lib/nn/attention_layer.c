@@ -167,6 +167,34 @@ static attend_attention describe_cross(const attend_pass *pass, size_t s)
 	return a;
 }
 
+/* Query row i sees the keys up to first_query + i where attention is causal. (Windows are not taken off.) */
+static double visible_pairs(const attend_attention *a)
+{
+	if (!a->causal) return (double)a->tq * (double)a->tk;
+	double pairs = 0;
+	for (size_t i = 0; i < a->tq; i++) pairs += (double)(a->first_query + i < a->tk ? a->first_query + i + 1 : a->tk);
+	return pairs;
+}
+
+void attend_lap_attention(const attend_pass *pass, attend_lap_kind kind, bool cross)
+{
+	const attend_profiler *p = pass->session->network->profiler;
+	if (p == NULL) return;
+	const attend_scratch *scratch = &pass->session->scratch;
+	const bool backward = kind == ATTEND_LAP_ATTENTION_BACKWARD;
+	attend_lap lap = {.kind = kind,
+	                  .attention = true,
+	                  .cross = cross,
+	                  .stack = pass->stack,
+	                  .block = attend_run_block(pass->arch, pass->run)};
+	for (size_t s = 0; s < pass->sequences && kind != ATTEND_LAP_ROWS; s++) {
+		const attend_attention *a = backward ? &scratch->attention_grad[s].forward : &scratch->attention[s];
+		lap.pairs += visible_pairs(a) * (double)inner_width(pass);
+		lap.keys += (double)a->tk * (double)inner_width(pass);
+	}
+	p->lap(p->payload, &lap);
+}
+
 /* Run scratch.attention[0..S-1]; let the observer see the probabilities. */
 attend_status attend_attention_run(attend_pass *pass, bool cross, int stream)
 {
@@ -184,7 +212,9 @@ attend_status attend_attention_run(attend_pass *pass, bool cross, int stream)
 			p += a[s].heads * a[s].tq * a[s].tk;
 		}
 	}
+	attend_lap_attention(pass, ATTEND_LAP_ROWS, cross);
 	attend_attention_forward(a, pass->sequences, session->scratch.kernel);
+	attend_lap_attention(pass, ATTEND_LAP_ATTENTION, cross);
 	for (size_t s = 0; watched && s < pass->sequences; s++) {
 		if (!o->attention(o->payload, pass->stack, stream, pass->run, cross, s, a[s].probabilities, a[s].heads, a[s].tq,
 		                  a[s].tk))
@@ -283,7 +313,9 @@ static void self_inner_backward(attend_pass *pass, float *dn, bool overwrite, co
 			g->d_distance_bias = pass->state->d_distance_bias + (g->forward.distance_bias - pass->state->distance_bias);
 		if (relative) attend_xlnet_describe_backward(pass, s, g);
 	}
+	attend_lap_attention(pass, ATTEND_LAP_ROWS, false);
 	attend_attention_backward(scratch->attention_grad, pass->sequences, scratch->kernel);
+	attend_lap_attention(pass, ATTEND_LAP_ATTENTION_BACKWARD, false);
 	if (relative) attend_xlnet_bias_backward(pass);
 	rotate(pass, scratch->d_qkv, true);
 	attend_linear_run_backward(session, &b->qkv, dn, d, overwrite, scratch->d_qkv, ld, n, d, rows);
@@ -365,7 +397,9 @@ static void cross_inner_backward(attend_pass *pass, float *dn, bool overwrite, c
 			.lddv = ld,
 		};
 	}
+	attend_lap_attention(pass, ATTEND_LAP_ROWS, true);
 	attend_attention_backward(scratch->attention_grad, pass->sequences, scratch->kernel);
+	attend_lap_attention(pass, ATTEND_LAP_ATTENTION_BACKWARD, true);
 	attend_linear_run_backward(session, &b->cross_q, dn, d, overwrite, dq, inner, n, d, rows);
 	attend_linear_run_backward(session, &b->cross_kv, pass->d_memory, pass->memory_width, false, scratch->d_kv, ld,
 	                           pass->memory, pass->memory_width, pass->memory_rows);

@@ -295,6 +295,7 @@ static attend_status run_rows(attend_head_pass *pass, const size_t *rows, size_t
 attend_status attend_session_head(attend_session *session, size_t head, const size_t *rows, size_t count, float *logits)
 {
 	attend_head_pass pass;
+	attend_lap_plain(session, ATTEND_LAP_OUTSIDE);
 	ATTEND_TRY(attend_head_begin(&pass, session, head));
 	return run_rows(&pass, rows, count, logits);
 }

@@ -10,7 +10,9 @@ void attend_linear_run(attend_session *session, const attend_linear *w, float *y
 {
 	attend_epilogue e = epilogue ? *epilogue : (attend_epilogue){0};
 	e.bias = w->bias;
+	attend_lap_linear(session, ATTEND_LAP_ROWS, w, rows);
 	attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, session->scratch.kernel);
+	attend_lap_linear(session, ATTEND_LAP_LINEAR, w, rows);
 }
 
 /* dx (+)= dy W ; dW += dy^T x ; db += column sums of dy; part by part. Mixed precision: from the f32 values, rounded as
@@ -18,6 +20,7 @@ void attend_linear_run(attend_session *session, const attend_linear *w, float *y
 void attend_linear_run_backward(attend_session *session, attend_linear *w, float *dx, size_t lddx, bool overwrite,
                                 const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows)
 {
+	attend_lap_linear(session, ATTEND_LAP_ROWS, w, rows);
 	size_t at = 0;
 	for (size_t i = 0; i < w->part_count; i++) {
 		const attend_linear_part *part = &w->parts[i];
@@ -48,6 +51,7 @@ void attend_linear_run_backward(attend_session *session, attend_linear *w, float
 		}
 		at += part->rows;
 	}
+	attend_lap_linear(session, ATTEND_LAP_LINEAR_BACKWARD, w, rows);
 }
 
 bool attend_linear_learns(const attend_linear *w)

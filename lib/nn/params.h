@@ -191,6 +191,7 @@ typedef struct attend_network {
 	uint64_t version; /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
 	bool trainable;   /* attend_network_make_trainable was called */
 	bool finished;    /* attend_network_finish was called: the lock exists */
+	const struct attend_profiler *profiler; /* profile.h; NULL: nobody asks. Borrowed; one session at a time then */
 } attend_network;
 
 /* Frees what the network points to: params, blocks, packed forms, copies, arch; not the struct (which is zeroed), not the mapped

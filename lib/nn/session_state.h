@@ -12,6 +12,7 @@
 #include "lib/nn/heads.h"
 #include "lib/nn/kvcache.h"
 #include "lib/nn/network_walk.h"
+#include "lib/nn/profile.h"
 #include "lib/nn/session.h"
 
 typedef struct attend_sublayer {
@@ -184,6 +185,20 @@ void attend_pass_layer(attend_pass *pass, size_t run);
 
 /* ---- session_plan.c ------------------------------------------------------------------------------------------ */
 attend_status attend_session_plan(attend_session *session, bool measure, size_t *bytes);
+
+/* ---- For the profiler ---------------------------------------------------------------------------------------- */
+static inline void attend_lap_plain(const attend_session *session, attend_lap_kind kind)
+{
+	const attend_profiler *p = session->network->profiler;
+	if (p != NULL) p->lap(p->payload, &(attend_lap){.kind = kind});
+}
+static inline void attend_lap_linear(const attend_session *session, attend_lap_kind kind, const attend_linear *w,
+                                     size_t rows)
+{
+	const attend_profiler *p = session->network->profiler;
+	if (p != NULL) p->lap(p->payload, &(attend_lap){.kind = kind, .linear = w, .rows = rows});
+}
+void attend_lap_attention(const attend_pass *pass, attend_lap_kind kind, bool cross); /* of scratch.attention */
 
 /* ---- kit.c: one operation and its mirror, on handles --------------------------------------------------------- */
 /* y [rows,out] = epilogue(x W^T + bias); `epilogue` NULL: plain. The linear is packed. */

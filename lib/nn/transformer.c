@@ -119,7 +119,9 @@ static attend_status stack_forward(attend_pass *pass)
 		                   state->planned_lowest, state->lowest);
 	state->learns = state->kept && (through || stack_learns(pass));
 	pass->keep = state->kept && state->lowest < 0;
+	attend_lap_plain(session, ATTEND_LAP_OUTSIDE);
 	attend_embeddings_forward(pass);
+	attend_lap_plain(session, ATTEND_LAP_EMBEDDING);
 	attend_distance_bias_prepare(pass);
 	ATTEND_TRY(attend_attention_begin(pass));
 	float *x = state->x;
@@ -138,6 +140,7 @@ static attend_status stack_forward(attend_pass *pass)
 	state->hidden_rows = pass->rows;
 	ATTEND_TRY(watch(pass, state->runs, state->hidden, state->hidden_rows, 0));
 	ATTEND_TRY(attend_query_stream_finish(pass));
+	attend_lap_plain(session, ATTEND_LAP_ROWS);
 	if (state->kept) memset(state->d_hidden, 0, pass->rows * arch->hidden * sizeof(float));
 	state->ran = true;
 	return ATTEND_OK;
@@ -232,7 +235,9 @@ static attend_status stack_backward(attend_pass *pass)
 		attend_block_backward(pass, run > state->lowest);
 	}
 	attend_distance_bias_backward(pass);
+	attend_lap_plain(session, ATTEND_LAP_ROWS);
 	if (state->lowest < 0) attend_embeddings_backward(pass, scratch->g1);
+	attend_lap_plain(session, ATTEND_LAP_EMBEDDING);
 	return ATTEND_OK;
 }
 

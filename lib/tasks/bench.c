@@ -101,13 +101,16 @@ static attend_status repeat(attend_bench_result *result, attend_bench_run *run)
 	const attend_bench_options *o = run->options;
 	double ms;
 	for (size_t i = 0; i < o->warmup; i++) ATTEND_TRY(attend_bench_repeat(run, &ms, false));
+	if (o->profile) ATTEND_TRY(attend_bench_profile_new(&run->profile, &run->model->checkpoint->network));
 	for (size_t i = 0; i < result->count; i++)
 		ATTEND_TRY(attend_bench_repeat(run, &result->times_ms[i], o->dump_file != NULL && i + 1 == result->count));
-	return figures(result, run);
+	ATTEND_TRY(figures(result, run));
+	return run->profile != NULL ? attend_bench_profile_result(result, run->profile) : ATTEND_OK;
 }
 
 static void stop(attend_bench_run *run)
 {
+	attend_bench_profile_free(run->profile);
 	attend_bench_training_free(run->training);
 	attend_pipeline_free(run->pipeline);
 	attend_model_free(run->model);
@@ -127,6 +130,8 @@ attend_status attend_bench(attend_bench_result *out, const attend_bench_options 
 	if (o.new_tokens == 0) o.new_tokens = 32;
 	if (o.num_beams == 0) o.num_beams = 1;
 	if (o.repeat == 0) o.repeat = 5;
+	if (o.profile && (o.task == ATTEND_BENCH_COLD || o.task == ATTEND_BENCH_TOKENIZE))
+		return attend_fail(ATTEND_ERR_ARG, "attend_bench: cold and tokenize have no profile");
 	attend_bench_run run = {.options = &o};
 	attend_bench_result result = {.count = o.repeat};
 	result.times_ms = attend_alloc_array(o.repeat, sizeof *result.times_ms);
@@ -135,7 +140,7 @@ attend_status attend_bench(attend_bench_result *out, const attend_bench_options 
 	if (status == ATTEND_OK) status = repeat(&result, &run);
 	stop(&run);
 	if (status == ATTEND_OK) *out = result;
-	else free(result.times_ms);
+	else attend_bench_free(&result);
 	return status;
 }
 
@@ -143,5 +148,6 @@ void attend_bench_free(attend_bench_result *result)
 {
 	if (result == NULL) return;
 	free(result->times_ms);
+	free(result->lines);
 	*result = (attend_bench_result){0};
 }

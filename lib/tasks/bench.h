@@ -31,6 +31,18 @@ typedef struct attend_bench_tensor {
 } attend_bench_tensor;
 attend_status attend_bench_write(const char *path, const attend_bench_tensor *tensors, size_t count);
 
+/* What the machine does at most, on all threads: GFLOP/s of products of this type's weights, GB/s of reading `bytes`. */
+double attend_bench_peak(attend_pack_type type);
+attend_status attend_bench_bandwidth(double *out, size_t bytes);
+
+/* bench_profile.c: a profiler on the network until it is freed; it measures the machine's limits first. */
+typedef struct attend_bench_profile attend_bench_profile;
+attend_status attend_bench_profile_new(attend_bench_profile **out, attend_network *network);
+void attend_bench_profile_free(attend_bench_profile *profile);
+/* Begin or end counting; what lies between the last lap and the end is "outside". NULL is fine. */
+void attend_bench_profile_count(attend_bench_profile *profile, bool on);
+attend_status attend_bench_profile_result(attend_bench_result *result, const attend_bench_profile *profile);
+
 /* What the task train keeps between its steps: bench_train.c. */
 typedef struct attend_bench_training attend_bench_training;
 
@@ -45,6 +57,7 @@ typedef struct attend_bench_run {
 	attend_text *lines;          /* tokenize */
 	size_t line_count;
 	attend_bench_training *training;
+	attend_bench_profile *profile; /* or NULL */
 	double load_ms;
 } attend_bench_run;
 

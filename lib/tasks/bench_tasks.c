@@ -33,9 +33,11 @@ static attend_status repeat_encode(attend_bench_run *run, double *ms, bool dump)
 {
 	const int stack = attend_model_text_stack(run->model);
 	const float *hidden;
+	attend_bench_profile_count(run->profile, true);
 	const double start = attend_bench_now();
 	ATTEND_TRY(attend_pipeline_run(run->pipeline, run->sequences, run->input.batch, stack, &hidden));
 	*ms = attend_bench_now() - start;
+	attend_bench_profile_count(run->profile, false);
 	return dump ? dump_hidden(run, hidden, attend_model_stack(run->model, stack)->hidden) : ATTEND_OK;
 }
 
@@ -45,6 +47,7 @@ static attend_status repeat_encode(attend_bench_run *run, double *ms, bool dump)
 typedef struct decode_clock {
 	size_t waiting; /* tokens until the clock starts */
 	double start;
+	attend_bench_profile *profile;
 } decode_clock;
 
 static bool count_token(void *payload, size_t sequence, int32_t id)
@@ -52,7 +55,9 @@ static bool count_token(void *payload, size_t sequence, int32_t id)
 	decode_clock *clock = payload;
 	(void)sequence;
 	(void)id;
-	if (clock->waiting > 0 && --clock->waiting == 0) clock->start = attend_bench_now();
+	if (clock->waiting == 0 || --clock->waiting != 0) return true;
+	attend_bench_profile_count(clock->profile, true);
+	clock->start = attend_bench_now();
 	return true;
 }
 
@@ -106,7 +111,7 @@ static attend_status repeat_generate(attend_bench_run *run, double *ms, bool dum
 {
 	const size_t batch = run->input.batch, new_tokens = run->options->new_tokens;
 	const bool decode = run->options->task == ATTEND_BENCH_DECODE;
-	decode_clock clock = {.waiting = decode ? batch : 0};
+	decode_clock clock = {.waiting = decode ? batch : 0, .profile = run->profile};
 	attend_generation *settings;
 	ATTEND_TRY(make_settings(&settings, run, new_tokens));
 	const int32_t **ids = attend_alloc_array(batch, sizeof *ids);
@@ -121,9 +126,11 @@ static attend_status repeat_generate(attend_bench_run *run, double *ms, bool dum
 		                                 .ids = ids,
 		                                 .lengths = run->input.lengths,
 		                                 .hooks = {.token = decode ? count_token : NULL, .payload = &clock}};
+		if (!decode) attend_bench_profile_count(run->profile, true);
 		if (!decode) clock.start = attend_bench_now();
 		status = attend_generate_run(rows, &job);
 		*ms = attend_bench_now() - clock.start;
+		attend_bench_profile_count(run->profile, false);
 		if (status == ATTEND_OK && dump) status = dump_ids(run, rows, new_tokens);
 		if (status == ATTEND_OK) attend_generated_free(rows, batch);
 	}
@@ -146,11 +153,13 @@ static attend_status repeat_prefill(attend_bench_run *run, double *ms, bool dump
 	size_t *rows = attend_alloc_array(batch + 1, sizeof *rows);
 	int *slots = attend_alloc_array(batch, sizeof *slots);
 	attend_status status = rows != NULL && slots != NULL ? ATTEND_OK : attend_fail_memory(batch * sizeof *rows, "rows");
+	attend_bench_profile_count(run->profile, true);
 	const double start = attend_bench_now();
 	if (status == ATTEND_OK) status = attend_pipeline_prefill(p, run->sequences, batch, slots);
 	for (size_t b = 0; b < batch && status == ATTEND_OK; b++) rows[b] = p->offsets[b + 1] - 1;
 	if (status == ATTEND_OK) status = attend_pipeline_head(p, head, rows, batch);
 	*ms = attend_bench_now() - start;
+	attend_bench_profile_count(run->profile, false);
 	for (size_t b = 0; b < batch && status == ATTEND_OK; b++) attend_session_slot_free(p->session, slots[b]);
 	if (status == ATTEND_OK && dump) {
 		const attend_bench_tensor tensor = {.name = "logits", .values = p->logits, .rank = 2, .shape = {batch, vocab}};

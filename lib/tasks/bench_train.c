@@ -113,6 +113,7 @@ attend_status attend_bench_train_step(attend_bench_run *run, double *ms, bool du
 	attend_network *network = &run->model->checkpoint->network;
 	attend_step_report report;
 	double loss;
+	attend_bench_profile_count(run->profile, true);
 	const double begin = attend_bench_now();
 	attend_network_zero_grad(network);
 	attend_session_set_dropout(t->session, true, 1, t->loss_count);
@@ -121,6 +122,7 @@ attend_status attend_bench_train_step(attend_bench_run *run, double *ms, bool du
 	ATTEND_TRY(attend_optimizer_step(t->optimizer, &t->schedule, t->loss_count - 1, &report));
 	attend_network_refresh(network);
 	*ms = attend_bench_now() - begin;
+	attend_bench_profile_count(run->profile, false);
 	ATTEND_TRY(add_loss(t, loss));
 	if (!dump) return ATTEND_OK;
 	const attend_bench_tensor tensor = {.name = "loss", .values = t->losses, .rank = 1, .shape = {t->loss_count}};

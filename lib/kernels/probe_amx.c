@@ -1,0 +1,43 @@
+/* probe_amx.c: tdpbf16ps and tdpbusd of four tiles of sums, as the products use them. */
+#include <immintrin.h>
+
+#include "lib/kernels/probe.h"
+
+static void enter(void)
+{
+	static const struct config {
+		uint8_t palette, start_row, reserved[14];
+		uint16_t row_bytes[16];
+		uint8_t rows[16];
+	} config = {
+		.palette = 1,
+		.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+		.rows = {16, 16, 16, 16, 16, 16, 16, 16},
+	};
+	_tile_loadconfig(&config);
+	_tile_zero(0);
+	_tile_zero(1);
+	_tile_zero(2);
+	_tile_zero(3);
+	_tile_zero(4);
+	_tile_zero(5);
+	_tile_zero(6);
+	_tile_zero(7);
+}
+
+#define TILE_PROBE(name, multiply, steps)                            \
+	double name(size_t rounds)                                       \
+	{                                                                \
+		enter();                                                     \
+		for (size_t r = 0; r < rounds; r++) {                        \
+			multiply(0, 4, 6);                                       \
+			multiply(1, 4, 7);                                       \
+			multiply(2, 5, 6);                                       \
+			multiply(3, 5, 7);                                       \
+		}                                                            \
+		_tile_release();                                             \
+		return 2.0 * 4 * 16 * 16 * (double)(steps) * (double)rounds; \
+	}
+
+TILE_PROBE(attend_probe_bf16_amx, _tile_dpbf16ps, 32)
+TILE_PROBE(attend_probe_int8_amx, _tile_dpbusd, 64)
