@@ -61,7 +61,7 @@ static int read_within_limit(void)
 	size_t tokens = 0;
 	for (size_t i = 0; i < x.count; i++)
 		for (size_t j = x.starts[i]; j < x.starts[i + 1]; j++) tokens += x.ids[j] >= 0;
-	if (x.id_store.on_disk != 4 * tokens || x.mark_store.on_disk == 0) return 4;
+	if (x.id_store.on_disk != 4 * tokens) return 4;
 	attend_dataset_free(d);
 	attend_examples_free(&x);
 	attend_tokenizer_free(tokenizer);
