@@ -300,6 +300,24 @@ attend_status attend_session_head(attend_session *session, size_t head, const si
 	return run_rows(&pass, rows, count, logits);
 }
 
+attend_status attend_session_pooled(attend_session *session, size_t head, float *out)
+{
+	attend_head_pass pass;
+	ATTEND_TRY(attend_head_begin(&pass, session, head));
+	const size_t count = pass.state->sequences, d = pass.state->width;
+	size_t *rows = session->scratch.row_list;
+	if (pass.arch->pooling == ATTEND_POOL_ALL)
+		return attend_fail(ATTEND_ERR_ARG, "'%s' reads every row", attend_head_kind_name(pass.arch->kind));
+	ATTEND_TRY(attend_head_pool(&pass, NULL, count, rows));
+	for (size_t first = 0; first < count; first += pass.count) {
+		pass.count = count - first < pass.block_rows ? count - first : pass.block_rows;
+		pass.rows = rows + first;
+		gather(&pass);
+		memcpy(out + first * d, session->scratch.head_x, pass.count * d * sizeof *out);
+	}
+	return ATTEND_OK;
+}
+
 attend_status attend_session_pooler(attend_session *session, float *out)
 {
 	attend_network *network = session->network;

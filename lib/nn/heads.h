@@ -20,6 +20,10 @@ size_t attend_head_rows(const attend_head_arch *head, const attend_batch *batch)
 attend_status attend_session_head(attend_session *session, size_t head, const size_t *rows, size_t count,
                                   float *logits);
 
+/* What head `head` reads of the last encode / decode: a row of the hidden states for each sequence (POOL_MEAN: their mean), as
+ * attend_session_set_hidden takes them. out [S, D]. ARG: POOL_ALL. */
+attend_status attend_session_pooled(attend_session *session, size_t head, float *out);
+
 /* The pooler's output [S, dense] of the last encode. ARG: the network has none. */
 attend_status attend_session_pooler(attend_session *session, float *out);
 

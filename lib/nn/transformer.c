@@ -251,24 +251,22 @@ attend_status attend_session_backward(attend_session *session)
 	if (!decoded && !encoded)
 		return attend_fail(ATTEND_ERR_ARG, "backward without a forward that kept its activations");
 	attend_pass up = make_pass(session, 0, NULL);
-	if (decoded) {
+	if (decoded && decoder->learns) { /* which it does where only the encoder below it learns, too */
 		attend_pass pass = make_pass(session, 1, NULL);
 		ATTEND_TRY(join_encoder(&pass));
 		const bool want_memory = encoder_learns(&pass);
 		if (want_memory) pass.d_memory = network->arch.bridge ? session->scratch.d_memory : encoder->d_hidden;
 		if (want_memory && network->arch.bridge)
 			memset(pass.d_memory, 0, pass.memory_rows * pass.memory_width * sizeof(float));
-		if (decoder->learns) ATTEND_TRY(stack_backward(&pass));
+		ATTEND_TRY(stack_backward(&pass));
 		if (want_memory && network->arch.bridge)
 			attend_linear_run_backward(session, &network->bridge, encoder->learns ? encoder->d_hidden : NULL,
 			                           encoder->width, false, pass.d_memory, pass.memory_width, encoder->hidden,
 			                           encoder->width, encoder->hidden_rows);
-		decoder->kept = false;
 	}
-	if (encoded) {
-		if (encoder->learns) ATTEND_TRY(stack_backward(&up));
-		encoder->kept = false;
-	}
+	if (encoded && encoder->learns) ATTEND_TRY(stack_backward(&up));
+	if (decoded) decoder->kept = false;
+	if (encoded) encoder->kept = false;
 	attend_network_settle_grad(network);
 	return ATTEND_OK;
 }

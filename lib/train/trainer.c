@@ -110,13 +110,18 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 	attend_arch *arch = &t->network->arch;
 	t->head = (size_t)head;
 	t->outputs = t->text_task ? 1 : arch->heads[head].outputs; /* of a vocabulary no logits are kept here */
-	if (t->recipe->dropout >= 0) {
-		const float p = (float)t->recipe->dropout;
+	if (t->recipe->dropout >= 0) arch->heads[head].dropout = (float)t->recipe->dropout;
+	const bool only_head = strcmp(t->recipe->freeze, "base") == 0;
+	if (t->recipe->dropout >= 0 || only_head) { /* a frozen base gives what it gives in use: no dropout */
+		const float p = only_head ? 0 : (float)t->recipe->dropout;
 		attend_stack_arch *stacks[] = {&arch->encoder, &arch->decoder};
-		for (int i = 0; i < 2; i++)
+		for (int i = 0; i < 2; i++) {
 			stacks[i]->dropout_embedding = stacks[i]->dropout_hidden = stacks[i]->dropout_attention = p;
-		arch->heads[head].dropout = p;
+			if (stacks[i]->dropout_activation > 0) stacks[i]->dropout_activation = p; /* places that few models have */
+			if (stacks[i]->dropout_final > 0) stacks[i]->dropout_final = p;
+		}
 	}
+	t->uses_features = only_head && !t->text_task && arch->heads[head].pooling != ATTEND_POOL_ALL;
 	return attend_tokenizer_load(&t->tokenizer, dir);
 }
 
@@ -300,7 +305,10 @@ static attend_status plan_batch(attend_trainer *t)
 	t->values = attend_alloc_array(outputs, sizeof *t->values);
 	t->logits = attend_alloc_array(outputs, sizeof *t->logits);
 	if (!t->labels || !t->values || !t->logits) return attend_fail_memory(outputs * sizeof *t->values, "batch");
-	return attend_example_batch_init(&t->batch, t->max_sequences, t->max_tokens);
+	ATTEND_TRY(attend_example_batch_init(&t->batch, t->max_sequences, t->max_tokens));
+	if (!t->uses_features) return ATTEND_OK;
+	ATTEND_TRY(attend_features_init(&t->features[0], t->network, t->head, t->train_examples.count, t->max_sequences));
+	return attend_features_init(&t->features[1], t->network, t->head, t->validation_examples.count, t->max_sequences);
 }
 
 static attend_status describe(attend_trainer *t)
@@ -423,6 +431,7 @@ void attend_trainer_free(attend_trainer *trainer)
 	attend_dataset_free(t->validation);
 	attend_recipe_free(t->recipe);
 	attend_example_batch_free(&t->batch);
+	for (int i = 0; i < 2; i++) attend_features_free(&t->features[i]);
 	attend_buffer_free(&t->events);
 	void *const owned[] = {t->members,   t->held,       t->class_weights, t->labels,         t->values,
 	                       t->logits,    t->order,      t->ends,          t->label_examples, t->new_tensors,

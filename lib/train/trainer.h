@@ -8,6 +8,7 @@
 #include "lib/attend_train.h"
 #include "lib/nn/heads.h"
 #include "lib/train/example_batch.h"
+#include "lib/train/features.h"
 #include "lib/train/metrics.h"
 #include "lib/train/optimizer.h"
 #include "lib/train/recipe.h"
@@ -62,6 +63,8 @@ struct attend_trainer {
 	/* one batch */
 	size_t max_sequences, max_tokens;
 	attend_example_batch batch;
+	bool uses_features;
+	attend_features features[2]; /* of train_examples, of validation_examples */
 	int32_t *labels;
 	float *values, *logits;
 	/* the present epoch */

@@ -27,6 +27,13 @@ static bool whole_number(const char *text, size_t *out)
 	return *end == '\0';
 }
 
+/* A pooler's or a head's. */
+static bool on_the_base(const attend_param *p)
+{
+	return p->role == ATTEND_ROLE_POOLER_W || p->role == ATTEND_ROLE_POOLER_B ||
+	       (p->role >= ATTEND_ROLE_HEAD_DENSE_W && p->role <= ATTEND_ROLE_HEAD_OUT_B);
+}
+
 /* --freeze: "embeddings", a number of lowest blocks (embeddings included), "base" (all but heads and pooler), or patterns on
  * names, joined by commas. */
 static bool frozen(const attend_trainer *t, const attend_param *p)
@@ -37,7 +44,7 @@ static bool frozen(const attend_trainer *t, const attend_param *p)
 	size_t blocks = 0;
 	if (!*what) return false;
 	if (strcmp(what, "embeddings") == 0) return depth == layers + 1;
-	if (strcmp(what, "base") == 0) return depth > 0;
+	if (strcmp(what, "base") == 0) return !on_the_base(p);
 	if (whole_number(what, &blocks)) return depth > layers - (blocks < layers ? blocks : layers);
 	char pattern[256];
 	while (*what) {
@@ -91,6 +98,9 @@ static attend_status make_session(attend_trainer *t)
 		for (int m = 0; m < 2; m++) state += attend_optimizer_moment_floats(t->optimizer, p, m) * sizeof(float);
 	}
 	t->plan.memory_bytes = activations + memory.training + memory.packed + state;
+	if (t->uses_features)
+		t->plan.memory_bytes += attend_features_bytes(t->network, t->head, t->train_examples.count) +
+		                        attend_features_bytes(t->network, t->head, t->validation_examples.count);
 	attend_session_free(t->session);
 	t->session = NULL;
 	return attend_session_new(&t->session, t->network, &options);
@@ -118,6 +128,11 @@ attend_status attend_trainer_run_batch(attend_trainer *trainer, const attend_exa
                                        size_t count)
 {
 	attend_trainer *t = trainer;
+	if (t->uses_features) {
+		for (size_t i = 0; i < count; i++) t->run_tokens += attend_examples_length(x, members[i]);
+		return attend_features_run(&t->features[x == &t->validation_examples], &t->batch, t->session, x, members,
+		                           count);
+	}
 	t->run_tokens += attend_example_batch_fill(&t->batch, x, members, count);
 	if (t->text_task) attend_text_task_targets(t, x, members, count);
 	return attend_example_batch_run(&t->batch, t->session, t->head);

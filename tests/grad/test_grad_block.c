@@ -433,6 +433,12 @@ static void test_features(void **state)
 	for (size_t i = 0; i < SEQUENCES; i++) /* the empty sequence has no feature, and no label below */
 		if (lengths[i]) memcpy(features + 12 * rows++, hidden + 12 * s.encoder.offsets[i], 12 * sizeof *hidden);
 	const int head = attend_network_find_head(n, ATTEND_HEAD_SEQUENCE);
+	float pooled[SEQUENCES * 12];
+	assert_ok(attend_session_pooled(s.session, (size_t)head, pooled));
+	for (size_t i = 0, row = 0; i < SEQUENCES; i++)
+		for (size_t k = 0; k < 12; k++)
+			assert_true(pooled[i * 12 + k] == (lengths[i] ? features[row * 12 + k] : 0) &&
+			            (k < 11 || (row += lengths[i] > 0, true)));
 	attend_targets targets = targets_of(&s, &n->arch.heads[head]);
 	memmove(s.labels + 3, s.labels + 4, 2 * sizeof *s.labels);
 	attend_network_zero_grad(n);
