@@ -146,6 +146,18 @@ void attend_file_unmap(attend_mapping *mapping)
 	*mapping = (attend_mapping){NULL, 0};
 }
 
+void attend_file_give_back(const void *data, size_t size)
+{
+#ifdef MADV_DONTNEED
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)data, end = begin + size;
+	const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
+	if (first < last) (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a hint: without it all works */
+#else
+	(void)data;
+	(void)size;
+#endif
+}
+
 bool attend_file_exists(const char *path)
 {
 	struct stat info;

@@ -20,6 +20,9 @@ typedef struct attend_mapping {
 } attend_mapping;
 attend_status attend_file_map(attend_mapping *out, const char *path);
 void attend_file_unmap(attend_mapping *mapping);
+/* The whole pages in `size` bytes of a mapping need not stay in this process's memory: they come back from the file when they
+ * are read again. Never for other memory, which it would clear. */
+void attend_file_give_back(const void *data, size_t size);
 
 bool attend_file_exists(const char *path); /* a regular file (or a link to one) */
 bool attend_folder_exists(const char *path);

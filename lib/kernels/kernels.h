@@ -88,6 +88,27 @@ size_t attend_linear_scratch(const attend_packed *w, size_t m);
 void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const attend_packed *w,
                            const attend_epilogue *epilogue, void *scratch);
 
+/* A matrix where a checkpoint keeps it: parts stacked over outputs, as attend_pack's sources. */
+typedef struct attend_unpacked {
+	attend_pack_type type; /* the form that attend_pack would give it: F32 or BF16 */
+	size_t n, k;
+	struct attend_unpacked_part {
+		size_t n;
+		const void *src;
+		attend_dtype dtype;
+		size_t stride_out, stride_in;
+	} parts[3];
+	size_t part_count;
+	_Atomic(bool) *broken; /* becomes true when an element is NaN or infinite */
+} attend_unpacked;
+
+/* The product without packing, for weights that are used once: panels are laid out some kilobytes at a time, in the cache,
+ * just before they are multiplied. Same kernels, same bits, same scratch as attend_linear_forward with that matrix packed. Only
+ * where attend_unpacked_fits: the type is F32 or BF16, and no panel holds columns of two parts. */
+bool attend_unpacked_fits(const attend_unpacked *w);
+void attend_linear_forward_unpacked(float *y, size_t ldy, const float *x, size_t ldx, size_t m,
+                                    const attend_unpacked *w, const attend_epilogue *epilogue, void *scratch);
+
 /* General product for backward and attention's large forms: C [m,n] = alpha op(A) op(B) + beta C; op transposes the stored
  * matrix when its flag is set. The one place where cblas runs (large products, levels without an own kernel). beta 0 does
  * not read C. scratch: attend_gemm_scratch bytes. */

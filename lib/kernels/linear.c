@@ -9,10 +9,16 @@ size_t attend_linear_scratch(const attend_packed *w, size_t m)
 	return attend_left_bytes(attend_gemm_kernels(), w->type, m, w->k);
 }
 
+static void run(attend_product *product, const attend_epilogue *epilogue)
+{
+	if (epilogue) product->epilogue = *epilogue;
+	if (product->epilogue.scale == 0.0f) product->epilogue.scale = 1.0f;
+	attend_product_run(product);
+}
+
 void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const attend_packed *w,
                            const attend_epilogue *epilogue, void *scratch)
 {
-	if (m == 0 || w->n == 0) return;
 	attend_product product = {
 		.type = w->type,
 		.y = y,
@@ -26,9 +32,26 @@ void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, siz
 		.panels = w->data,
 		.scratch = scratch,
 	};
-	if (epilogue) product.epilogue = *epilogue;
-	if (product.epilogue.scale == 0.0f) product.epilogue.scale = 1.0f;
-	attend_product_run(&product);
+	run(&product, epilogue);
+}
+
+void attend_linear_forward_unpacked(float *y, size_t ldy, const float *x, size_t ldx, size_t m,
+                                    const attend_unpacked *w, const attend_epilogue *epilogue, void *scratch)
+{
+	attend_product product = {
+		.type = w->type,
+		.y = y,
+		.ldy = ldy,
+		.m = m,
+		.n = w->n,
+		.k = w->k,
+		.x = x,
+		.stride_row = ldx,
+		.stride_k = 1,
+		.unpacked = w,
+		.scratch = scratch,
+	};
+	run(&product, epilogue);
 }
 
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k)

@@ -92,6 +92,9 @@ void attend_panels_fill(float *panels, const struct attend_gemm_table *table, co
 void attend_panels_round(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
                          size_t stride_k, size_t n, size_t k);
 
+/* Steps s0 .. s0+steps-1 of a panel as attend_pack would leave them; false: an element is not finite. */
+bool attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps);
+
 /* y [m,n] = epilogue(x times panels). */
 typedef struct attend_product {
 	attend_pack_type type;
@@ -101,8 +104,9 @@ typedef struct attend_product {
 	const float *x; /* as attend_left's */
 	size_t stride_row, stride_k;
 	const unsigned char *panels;
-	void *scratch;            /* attend_left_bytes */
-	attend_epilogue epilogue; /* scale is not 0 */
+	const attend_unpacked *unpacked; /* where `panels` is NULL */
+	void *scratch;                   /* attend_left_bytes */
+	attend_epilogue epilogue;        /* scale is not 0 */
 } attend_product;
 void attend_product_run(const attend_product *product);
 

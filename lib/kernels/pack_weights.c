@@ -1,10 +1,12 @@
-/* pack_weights.c: attend_pack: columns of W from a checkpoint's element type into panels of a pack type.
+/* pack_weights.c: attend_pack: columns of W from a checkpoint's element type into panels of a pack type, at once or some steps
+ * at a time.
  *
  * int8: symmetric, one scale per column: w = scale q, q = round(w 127 / max |w|).
  * int4: symmetric, one bf16 scale per group of 32 inputs of a column, q in -8..7 stored as q + 8. */
 #include <math.h>
 #include <string.h>
 
+#include "lib/core/stored.h"
 #include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
 #include "lib/kernels/pack.h"
@@ -67,6 +69,38 @@ static void place(const pack_job *j, unsigned char *to, size_t offset, size_t co
 	}
 }
 
+/* f32 that stays f32 needs no way through `part`. */
+static bool is_plain(const pack_job *j, size_t width)
+{
+	return j->type == ATTEND_PACK_F32 && j->dtype == ATTEND_DTYPE_F32 && (uintptr_t)j->src % sizeof(float) == 0 &&
+	       width == j->table->nr && j->steps == j->k && (j->stride_in == 1 || j->stride_out == 1);
+}
+
+/* Steps s0 .. s0+steps-1 of columns from `column` on, F32 and BF16: to [steps][nr] words, from word `offset` of each. */
+static void lay(const pack_job *j, unsigned char *to, size_t offset, size_t column, size_t columns, size_t width,
+                size_t s0, size_t steps)
+{
+	const size_t depth = attend_type_depth(j->type), words_each = PART / depth;
+	float part[ATTEND_GEMM_MAX_NR * PART], words[ATTEND_GEMM_MAX_NR * PART / 2];
+	if (is_plain(j, width)) {
+		const float *src = (const float *)(const void *)j->src + (column - j->n0) * j->stride_out + s0 * j->stride_in;
+		if (j->stride_in == 1) j->table->interleave((float *)(void *)to, src, j->stride_out, columns, width, steps);
+		else j->table->gather((float *)(void *)to, src, j->stride_in, columns, width, steps);
+		return;
+	}
+	for (size_t end = s0 + steps; s0 < end; s0 += words_each, to += words_each * j->step_bytes) {
+		const size_t some = end - s0 < words_each ? end - s0 : words_each, i0 = s0 * depth;
+		const size_t left = j->k > i0 ? j->k - i0 : 0;
+		load_part(j, part, column, columns, i0, left < PART ? left : PART);
+		for (size_t c = 0; c < columns && j->type == ATTEND_PACK_BF16; c++) {
+			uint16_t halves[PART];
+			j->table->round_bf16(halves, part + c * PART, PART);
+			memcpy(words + c * words_each, halves, sizeof halves);
+		}
+		place(j, to, offset, columns, width, j->type == ATTEND_PACK_BF16 ? words : part, words_each, some);
+	}
+}
+
 /* One panel, or the part of it that this call fills. */
 static void pack_task(void *arg, size_t index, unsigned worker)
 {
@@ -83,6 +117,10 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 	float words[ATTEND_GEMM_MAX_NR * PART / 2];
 	static const float zeros[ATTEND_INT4_GROUP];
 	(void)worker;
+	if (j->type <= ATTEND_PACK_BF16) {
+		lay(j, to, offset, begin, columns, width, 0, j->steps);
+		return;
+	}
 	if (j->type == ATTEND_PACK_INT8) {
 		float scale[ATTEND_GEMM_MAX_NR] = {0};
 		for (size_t i0 = 0; i0 < j->k; i0 += PART) {
@@ -109,15 +147,9 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 		unsigned char *step = to + s0 * j->step_bytes;
 		load_part(j, part, begin, columns, i0, count);
 		switch (j->type) {
-		case ATTEND_PACK_F32: place(j, step, offset, columns, width, part, PART, steps); break;
+		case ATTEND_PACK_F32:
 		case ATTEND_PACK_BF16:
-			for (size_t c = 0; c < columns; c++) {
-				uint16_t halves[PART];
-				j->table->round_bf16(halves, part + c * PART, PART);
-				memcpy(words + c * words_each, halves, sizeof halves);
-			}
-			place(j, step, offset, columns, width, words, words_each, steps);
-			break;
+		case ATTEND_PACK_TYPES: break;
 		case ATTEND_PACK_INT8:
 			for (size_t c = 0; c < columns; c++) {
 				int8_t q[PART];
@@ -133,27 +165,23 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 					j->table->pack_int4(step + s * j->step_bytes, nr, offset + c,
 					                    c < columns ? part + c * PART + s * depth : zeros);
 			break;
-		case ATTEND_PACK_TYPES: break;
 		}
 	}
 	if (j->type == ATTEND_PACK_INT8)
 		memcpy(tail + nr * sizeof(float) + offset * sizeof(int32_t), sum, width * sizeof(int32_t));
 }
 
-void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype,
-                 size_t stride_out, size_t stride_in)
+static pack_job make_job(attend_pack_type type, size_t k, size_t n0, size_t n, const void *src, attend_dtype dtype,
+                         size_t stride_out, size_t stride_in)
 {
-	if (n == 0) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();
-	pack_job job = {
+	return (pack_job){
 		.table = table,
-		.type = packed->type,
-		.panels = packed->data,
-		.k = packed->k,
-		.n = packed->n,
-		.steps = attend_type_steps(table, packed->type, packed->k),
-		.step_bytes = attend_type_step_bytes(table, packed->type),
-		.panel_bytes = attend_type_panel_bytes(table, packed->type, packed->k),
+		.type = type,
+		.k = k,
+		.steps = attend_type_steps(table, type, k),
+		.step_bytes = attend_type_step_bytes(table, type),
+		.panel_bytes = attend_type_panel_bytes(table, type, k),
 		.n0 = n0,
 		.n1 = n0 + n,
 		.src = src,
@@ -162,5 +190,38 @@ void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *s
 		.stride_out = stride_out,
 		.stride_in = stride_in,
 	};
-	attend_run_tasks((n0 + n - 1) / table->nr - n0 / table->nr + 1, pack_task, &job, n * packed->k);
+}
+
+void attend_pack(const attend_packed *packed, size_t n0, size_t n, const void *src, attend_dtype dtype,
+                 size_t stride_out, size_t stride_in)
+{
+	if (n == 0) return;
+	pack_job job = make_job(packed->type, packed->k, n0, n, src, dtype, stride_out, stride_in);
+	const size_t nr = job.table->nr;
+	job.panels = packed->data;
+	job.n = packed->n;
+	attend_run_tasks((n0 + n - 1) / nr - n0 / nr + 1, pack_task, &job, n * packed->k);
+}
+
+bool attend_unpacked_fits(const attend_unpacked *w)
+{
+	const size_t nr = attend_gemm_kernels()->nr;
+	for (size_t i = 0; i + 1 < w->part_count; i++)
+		if (w->parts[i].n % nr != 0) return false;
+	return w->type <= ATTEND_PACK_BF16;
+}
+
+bool attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps)
+{
+	const size_t nr = attend_gemm_kernels()->nr, column = panel * nr;
+	size_t first = 0, i = 0, bad;
+	while (i + 1 < w->part_count && first + w->parts[i].n <= column) first += w->parts[i++].n;
+	const struct attend_unpacked_part *part = &w->parts[i];
+	const pack_job job =
+		make_job(w->type, w->k, first, part->n, part->src, part->dtype, part->stride_out, part->stride_in);
+	const size_t rest = first + part->n - column;
+	lay(&job, to, 0, column, rest < nr ? rest : nr, nr, s0, steps);
+	const bool f32 = w->type == ATTEND_PACK_F32;
+	return attend_stored_finite(to, f32 ? ATTEND_DTYPE_F32 : ATTEND_DTYPE_BF16, steps * job.step_bytes / (f32 ? 4 : 2),
+	                            &bad);
 }

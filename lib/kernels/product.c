@@ -1,6 +1,8 @@
 /* product.c: blocks x panels over the team. A task is some blocks of rows by some panels; inside it k runs in parts of some
  * hundred steps, so that a panel's part stays in the L1 cache while all blocks pass over it, and the rows of the task in the L2.
  * Sums wait between parts in a tile on the stack, as f32: cutting k changes no bit. Threads never split k. */
+#include <stdatomic.h>
+
 #include "lib/core/cpu.h"
 #include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
@@ -11,6 +13,8 @@
 enum { TASK_ROWS = 128, BEHIND = 15 };
 /* An expanded part of a panel at most: it shares the L1 cache with blocks. */
 enum { EXPANDED_BYTES = 24 << 10 };
+/* The same for a part of a panel that is laid out on the way. */
+enum { LAID_BYTES = 24 << 10 };
 /* Nanoseconds that a task should take at least, and tasks of each thread at most: more balance better, fewer let a thread
  * read on where it is. */
 enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
@@ -107,17 +111,21 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const bool expand = kernel->expand_from && block1 - block0 >= kernel->expand_from;
 	const size_t factor = expand ? kernel->factor : 1;
 	_Alignas(64) float tile[(TASK_ROWS + BEHIND) * ATTEND_GEMM_MAX_NR];
-	_Alignas(64) unsigned char expanded[EXPANDED_BYTES];
+	_Alignas(64) unsigned char expanded[EXPANDED_BYTES], laid[LAID_BYTES];
+	const attend_unpacked *unpacked = job->product->unpacked;
+	const size_t most =
+		unpacked && kernel->part > LAID_BYTES / job->step_bytes ? LAID_BYTES / job->step_bytes : kernel->part;
 	(void)worker;
 	if (job->fill) attend_left_fill(left, block0, block1);
 	if (kernel->enter) kernel->enter();
 	for (size_t i = panel0; i < panel1; i++) {
-		const unsigned char *panel = job->product->panels + i * job->panel_bytes;
+		const unsigned char *panel = unpacked ? NULL : job->product->panels + i * job->panel_bytes;
 		size_t s0 = 0;
 		do {
-			const size_t steps = left->steps - s0 < kernel->part ? left->steps - s0 : kernel->part;
-			const unsigned char *part = panel + s0 * job->step_bytes;
-			attend_ahead ahead = {part + steps * job->step_bytes, (lines + factor - 1) / factor};
+			const size_t steps = left->steps - s0 < most ? left->steps - s0 : most;
+			const unsigned char *part = unpacked ? laid : panel + s0 * job->step_bytes;
+			if (unpacked && !attend_unpacked_lay(laid, unpacked, i, s0, steps)) atomic_store(unpacked->broken, true);
+			attend_ahead ahead = {part + steps * job->step_bytes, unpacked ? 0 : (lines + factor - 1) / factor};
 			if (expand) {
 				kernel->expand(expanded, part, steps);
 				part = expanded;

@@ -24,7 +24,7 @@ size_t attend_head_rows(const attend_head_arch *head, const attend_batch *batch)
 }
 
 static attend_status begin_common(attend_head_pass *out, attend_session *session, const attend_head_arch *arch,
-                                  attend_head_params *params)
+                                  attend_head_params *params, bool once)
 {
 	attend_network *network = session->network;
 	const int stack = attend_head_stack(&network->arch, arch);
@@ -42,15 +42,15 @@ static attend_status begin_common(attend_head_pass *out, attend_session *session
 	out->width = arch->dense ? arch->dense : out->pooled ? network->pooler.dense.out : state->width;
 	if (out->outputs == 0) out->outputs = out->width;
 	out->block_rows = attend_head_block_rows(session, arch);
-	ATTEND_TRY(attend_head_prepare(network, params));
+	ATTEND_TRY(attend_head_prepare(network, params, once));
 	if (out->pooled) {
 		if (network->pooler.dense.out == 0) return attend_fail(ATTEND_ERR_NOTFOUND, "the checkpoint has no pooler");
-		ATTEND_TRY(attend_head_prepare(network, &network->pooler));
+		ATTEND_TRY(attend_head_prepare(network, &network->pooler, once));
 	}
 	return ATTEND_OK;
 }
 
-attend_status attend_head_begin(attend_head_pass *out, attend_session *session, size_t head)
+static attend_status begin(attend_head_pass *out, attend_session *session, size_t head, bool once)
 {
 	attend_network *network = session->network;
 	if (head >= network->arch.head_count)
@@ -58,7 +58,18 @@ attend_status attend_head_begin(attend_head_pass *out, attend_session *session, 
 	const attend_head_arch *arch = &network->arch.heads[head];
 	if (!network->heads[head].present)
 		return attend_fail(ATTEND_ERR_NOTFOUND, "the checkpoint has no '%s' head", attend_head_kind_name(arch->kind));
-	return begin_common(out, session, arch, &network->heads[head]);
+	return begin_common(out, session, arch, &network->heads[head], once);
+}
+
+attend_status attend_head_begin(attend_head_pass *out, attend_session *session, size_t head)
+{
+	return begin(out, session, head, false);
+}
+
+/* May the session end after this run of a head? With a cache one follows every step. */
+static bool runs_once(const attend_session *session)
+{
+	return session->cache.slot_count == 0;
 }
 
 /* ---- Pooling ------------------------------------------------------------------------------------------------- */
@@ -289,14 +300,14 @@ static attend_status run_rows(attend_head_pass *pass, const size_t *rows, size_t
 		attend_head_logits(pass, vectors, logits + first * pass->outputs, pass->outputs);
 		pass->block++;
 	}
-	return ATTEND_OK;
+	return attend_network_verify(pass->session->network);
 }
 
 attend_status attend_session_head(attend_session *session, size_t head, const size_t *rows, size_t count, float *logits)
 {
 	attend_head_pass pass;
 	attend_lap_plain(session, ATTEND_LAP_OUTSIDE);
-	ATTEND_TRY(attend_head_begin(&pass, session, head));
+	ATTEND_TRY(begin(&pass, session, head, runs_once(session)));
 	return run_rows(&pass, rows, count, logits);
 }
 
@@ -325,6 +336,6 @@ attend_status attend_session_pooler(attend_session *session, float *out)
 	attend_head_arch first = {.pooling = ATTEND_POOL_FIRST, .after_pooler = true};
 	attend_head_params nothing = {0};
 	attend_head_pass pass;
-	ATTEND_TRY(begin_common(&pass, session, &first, &nothing));
+	ATTEND_TRY(begin_common(&pass, session, &first, &nothing, runs_once(session)));
 	return run_rows(&pass, NULL, pass.state->sequences, out);
 }

@@ -1,4 +1,5 @@
 /* kit.c: linear, norm and dropout on handles, each with its mirror: what the layers of a block are written in. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/core/rng.h"
@@ -11,7 +12,9 @@ void attend_linear_run(attend_session *session, const attend_linear *w, float *y
 	attend_epilogue e = epilogue ? *epilogue : (attend_epilogue){0};
 	e.bias = w->bias;
 	attend_lap_linear(session, ATTEND_LAP_ROWS, w, rows);
-	attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, session->scratch.kernel);
+	if (atomic_load_explicit(&w->ready, memory_order_acquire))
+		attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, session->scratch.kernel);
+	else attend_linear_forward_unpacked(y, ldy, x, ldx, rows, &w->unpacked, &e, session->scratch.kernel);
 	attend_lap_linear(session, ATTEND_LAP_LINEAR, w, rows);
 }
 

@@ -191,7 +191,7 @@ static attend_status open_memories(attend_session *session, size_t count, const 
 		cache->slots[slots[i]].memory = memories[at];
 		cache->memories[memories[at]].refs++;
 	}
-	if (status == ATTEND_OK) status = attend_stack_prepare(session->network, 1);
+	if (status == ATTEND_OK) status = attend_stack_prepare(session->network, 1, false);
 	if (status == ATTEND_OK) fill_memories(session, fresh, sequences, memories);
 	return status;
 }

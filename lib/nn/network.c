@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
+#include "lib/core/file.h"
 #include "lib/core/stored.h"
 #include "lib/core/threads.h"
 #include "lib/nn/network_walk.h"
@@ -136,6 +137,7 @@ static attend_status make_sinusoids(const attend_stack_arch *arch, attend_table 
 static void stale_linear(attend_linear *linear, void *payload)
 {
 	(void)payload;
+	linear->placed = false;
 	atomic_store_explicit(&linear->ready, false, memory_order_release);
 }
 
@@ -214,6 +216,8 @@ static attend_status join_bias(attend_linear *linear)
 /* Packing one part in blocks of columns: each block is looked through for NaN and infinity while it is on its way through the
  * cache, so that no start-up pass over the file is needed. */
 enum { PACK_COLUMNS = 64 }; /* a multiple of every level's panel width: blocks share no panel */
+/* Bytes of a part that are in memory twice while it is packed, at most. */
+enum { SLAB_BYTES = 16 << 20 };
 
 typedef struct pack_job {
 	const attend_packed *packed;
@@ -275,17 +279,33 @@ static attend_status pack_part(const attend_network *network, const attend_linea
 	if (part->rows == 0) return ATTEND_OK;
 	pack_job job = {.packed = &linear->packed,
 	                .tensor = &param->stored,
-	                .at = at,
-	                .rows = part->rows,
 	                .row0 = part->row0,
 	                .stride_out = part->in_out ? 1 : in,
 	                .stride_in = part->in_out ? (in ? param->count / in : 0) : 1,
 	                .check = !network->trainable,
 	                .scales = param->scales};
 	atomic_init(&job.bad, SIZE_MAX);
-	attend_parallel((at + part->rows - 1) / PACK_COLUMNS - at / PACK_COLUMNS + 1, pack_task, &job);
-	const size_t bad = atomic_load(&job.bad);
-	return bad == SIZE_MAX ? ATTEND_OK : attend_param_not_finite(param, bad);
+	/* The panels take the place of what they were made from, slab by slab; of a table that is looked up too, rows come back. */
+	const bool give_back = network->mapped && param->values == NULL;
+	const bool by_rows = param->scales != NULL || !part->in_out;
+	const size_t row = param->scales != NULL ? attend_code_row_bytes(linear->packed.type, in)
+	                                         : in * (attend_dtype_bits(param->stored.dtype) / 8);
+	const size_t end = at + part->rows;
+	size_t slab = SIZE_MAX, whole;
+	if (give_back && by_rows && row > 0) slab = (SLAB_BYTES / row / PACK_COLUMNS + 1) * PACK_COLUMNS;
+	for (size_t first = at; first < end; first += job.rows, job.row0 += job.rows) {
+		const size_t edge = first % PACK_COLUMNS, rest = end - first;
+		job.at = first;
+		job.rows = rest < slab - edge ? rest : slab - edge;
+		attend_parallel((first + job.rows - 1) / PACK_COLUMNS - first / PACK_COLUMNS + 1, pack_task, &job);
+		const size_t bad = atomic_load(&job.bad);
+		if (bad != SIZE_MAX) return attend_param_not_finite(param, bad);
+		if (!give_back) continue;
+		const unsigned char *stored = param->stored.data;
+		if (by_rows) attend_file_give_back(stored + job.row0 * row, job.rows * row);
+		else if (attend_tensor_bytes(&whole, &param->stored)) attend_file_give_back(stored, whole);
+	}
+	return ATTEND_OK;
 }
 
 attend_status attend_param_not_finite(const attend_param *param, size_t element)
@@ -325,14 +345,44 @@ static attend_status pack_linear(const attend_network *network, attend_linear *l
 	return ATTEND_OK;
 }
 
-attend_status attend_linear_prepare(attend_network *network, attend_linear *linear)
+/* Point at the parts where they lie; false: they cannot be multiplied there. */
+static bool place_linear(attend_network *network, attend_linear *linear)
+{
+	if (linear->placed) return true;
+	attend_unpacked u = {.type = attend_linear_pack_type(network, linear),
+	                     .n = linear->out,
+	                     .k = linear->in,
+	                     .part_count = linear->part_count,
+	                     .broken = &network->broken};
+	for (size_t i = 0; i < linear->part_count; i++) {
+		const attend_linear_part *part = &linear->parts[i];
+		const attend_tensor *stored = &part->param->stored;
+		if (part->param->scales != NULL) return false;
+		const size_t first = part->in_out ? 0 : part->row0 * linear->in * (attend_dtype_bits(stored->dtype) / 8);
+		u.parts[i].n = part->rows;
+		u.parts[i].src = (const unsigned char *)stored->data + first;
+		u.parts[i].dtype = stored->dtype;
+		u.parts[i].stride_out = part->in_out ? 1 : linear->in;
+		u.parts[i].stride_in = part->in_out && linear->in ? part->param->count / linear->in : 1;
+	}
+	if (!attend_unpacked_fits(&u)) return false;
+	linear->unpacked = u;
+	linear->placed = true;
+	return true;
+}
+
+static attend_status prepare(attend_network *network, attend_linear *linear, bool once)
 {
 	if (atomic_load_explicit(&linear->ready, memory_order_acquire)) return ATTEND_OK;
 	attend_status status = ATTEND_OK;
 	pthread_mutex_lock(&network->pack_lock);
 	if (!atomic_load_explicit(&linear->ready, memory_order_relaxed)) {
-		status = pack_linear(network, linear);
-		if (status == ATTEND_OK) atomic_store_explicit(&linear->ready, true, memory_order_release);
+		if (once && !linear->placed && network->mapped && !network->trainable && place_linear(network, linear)) {
+			status = join_bias(linear);
+		} else {
+			status = pack_linear(network, linear);
+			if (status == ATTEND_OK) atomic_store_explicit(&linear->ready, true, memory_order_release);
+		}
 	}
 	pthread_mutex_unlock(&network->pack_lock);
 	return status;
@@ -340,36 +390,70 @@ attend_status attend_linear_prepare(attend_network *network, attend_linear *line
 
 typedef struct prepare_job {
 	attend_network *network;
+	bool once;
 	attend_status status;
 } prepare_job;
 
 static void prepare_visit(attend_linear *linear, void *payload)
 {
 	prepare_job *job = payload;
-	if (job->status == ATTEND_OK) job->status = attend_linear_prepare(job->network, linear);
+	if (job->status == ATTEND_OK) job->status = prepare(job->network, linear, job->once);
 }
 
-attend_status attend_network_prepare(attend_network *network)
+attend_status attend_stack_prepare(attend_network *network, int stack, bool once)
 {
-	prepare_job job = {network, ATTEND_OK};
-	attend_network_walk(network, &(attend_network_visitor){.linear = prepare_visit, .payload = &job});
-	return job.status;
-}
-
-attend_status attend_stack_prepare(attend_network *network, int stack)
-{
-	prepare_job job = {network, ATTEND_OK};
+	/* A block that several layers share is used again within the run. */
+	const attend_stack_arch *arch = attend_arch_stack(&network->arch, stack);
+	const bool shared = network->stacks[stack].block_count < arch->layers * arch->inner_layers;
+	prepare_job job = {network, once && !shared, ATTEND_OK};
 	const attend_network_visitor visitor = {.linear = prepare_visit, .payload = &job};
 	walk_stack(&network->stacks[stack], &visitor);
 	if (stack == 1) visit_linear(&network->bridge, &visitor);
 	return job.status;
 }
 
-attend_status attend_head_prepare(attend_network *network, attend_head_params *head)
+attend_status attend_head_prepare(attend_network *network, attend_head_params *head, bool once)
 {
-	prepare_job job = {network, ATTEND_OK};
+	prepare_job job = {network, once, ATTEND_OK};
 	attend_head_walk(head, &(attend_network_visitor){.linear = prepare_visit, .payload = &job});
 	return job.status;
+}
+
+attend_status attend_network_prepare(attend_network *network, attend_head_kind kind)
+{
+	if (kind == ATTEND_HEAD_KINDS) {
+		prepare_job job = {network, false, ATTEND_OK};
+		attend_network_walk(network, &(attend_network_visitor){.linear = prepare_visit, .payload = &job});
+		return job.status;
+	}
+	const int head = attend_network_find_head(network, kind);
+	for (int stack = 0; stack < 2; stack++) ATTEND_TRY(attend_stack_prepare(network, stack, false));
+	if (head < 0 || !network->heads[head].present) return ATTEND_OK;
+	if (network->arch.heads[head].after_pooler) ATTEND_TRY(attend_head_prepare(network, &network->pooler, false));
+	return attend_head_prepare(network, &network->heads[head], false);
+}
+
+static void verify_visit(attend_linear *linear, void *payload)
+{
+	attend_status *status = payload;
+	for (size_t i = 0; linear->placed && i < linear->part_count && *status == ATTEND_OK; i++) {
+		const attend_linear_part *part = &linear->parts[i];
+		const size_t first = part->in_out ? 0 : part->row0 * linear->in;
+		const size_t count = part->in_out ? part->param->count : part->rows * linear->in;
+		size_t bad;
+		if (!attend_stored_finite(linear->unpacked.parts[i].src, part->param->stored.dtype, count, &bad))
+			*status = attend_param_not_finite(part->param, first + bad);
+	}
+}
+
+attend_status attend_network_verify(attend_network *network)
+{
+	attend_status status = ATTEND_OK;
+	if (!atomic_load_explicit(&network->broken, memory_order_relaxed)) return status;
+	pthread_mutex_lock(&network->pack_lock);
+	attend_network_walk(network, &(attend_network_visitor){.linear = verify_visit, .payload = &status});
+	pthread_mutex_unlock(&network->pack_lock);
+	return status;
 }
 
 /* ---- Training form ------------------------------------------------------------------------------------------- */

@@ -10,18 +10,20 @@
  * tables' data, compute sinusoids, make the lock. Frees nothing on failure: attend_network_free does. NOMEM. */
 attend_status attend_network_finish(attend_network *network);
 
-/* Pack one linear, if that has not happened yet: takes the network's lock, so any thread may call it. NOMEM leaves the
- * linear as it was. Sessions do this by themselves at first use; attend_network_prepare does it for all linears now. */
-attend_status attend_linear_prepare(attend_network *network, attend_linear *linear);
-attend_status attend_network_prepare(attend_network *network);
+/* Pack the linears of the stacks and of one head (ATTEND_HEAD_BASE: none, ATTEND_HEAD_KINDS: all), if that has not happened yet: takes the network's
+ * lock, so any thread may call it. NOMEM leaves the linear as it was. Sessions do this by themselves when they use a linear
+ * again. */
+attend_status attend_network_prepare(attend_network *network, attend_head_kind kind);
 
 /* Choose the type of the linears. A checkpoint that is stored in int8 or int4 (network->stored_type) runs in that type alone:
  * UNSUPPORTED when another than F32 ("as stored") is asked for. */
 attend_status attend_network_set_type(attend_network *network, attend_pack_type type);
 
-/* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed, rows of the word
- * embedding when they are looked up, everything else when it is loaded. A trainable network is not. */
+/* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed or multiplied where
+ * they lie, rows of the word embedding when they are looked up, everything else when it is loaded. A trainable network is not. */
 attend_status attend_param_not_finite(const attend_param *param, size_t element);
+/* After a run: the first matrix of those that lie unpacked with such an element, if the run has met one. */
+attend_status attend_network_verify(attend_network *network);
 
 /* ---- Training form ------------------------------------------------------------------------------------------- */
 

@@ -22,8 +22,10 @@ void attend_head_walk(attend_head_params *head, const attend_network_visitor *vi
 /* The form that a linear is packed in: the network's, f32 while it learns or where int8 would overflow. */
 attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear);
 
-/* Pack what these cover and is not packed yet. */
-attend_status attend_stack_prepare(attend_network *network, int stack);
-attend_status attend_head_prepare(attend_network *network, attend_head_params *head);
+/* Pack what these cover and is not packed yet; with `once`, for a session that may end after this run, what was not used before
+ * is left where it lies: laying it out on the way costs a run a few milliseconds, packing costs memory and more time than
+ * the run itself. */
+attend_status attend_stack_prepare(attend_network *network, int stack, bool once);
+attend_status attend_head_prepare(attend_network *network, attend_head_params *head, bool once);
 
 #endif

@@ -130,7 +130,8 @@ typedef struct attend_linear_part {
 } attend_linear_part;
 
 /* y = x W^T + b: the parts stacked over outputs (a Conv1D part is a whole param). Loading sets out, in, parts and bias_parts
- * (param, offset, n; param NULL: that part has no bias). Packed once, at first use, by whichever thread comes first. */
+ * (param, offset, n; param NULL: that part has no bias). Packed once, when it is used again, by whichever thread comes first; at its
+ * first use it runs where it lies, if it can. */
 typedef struct attend_linear {
 	size_t out, in; /* out 0: absent */
 	attend_linear_part parts[3];
@@ -139,7 +140,9 @@ typedef struct attend_linear {
 	const float *bias;           /* [out], joined when packed; NULL: none */
 	float *bias_owned;           /* behind `bias` when it had to be joined */
 	attend_packed packed;
-	_Atomic(bool) ready;
+	_Atomic(bool) ready;      /* packed */
+	attend_unpacked unpacked; /* the parts where they lie */
+	bool placed;              /* unpacked is filled; guarded by the network's lock until a run has begun */
 } attend_linear;
 
 typedef struct attend_norm {
@@ -188,9 +191,11 @@ typedef struct attend_network {
 	attend_param *params;                       /* every bound tensor once, in the order of binding; fixed address */
 	size_t param_count;
 	pthread_mutex_t pack_lock;
-	uint64_t version; /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
-	bool trainable;   /* attend_network_make_trainable was called */
-	bool finished;    /* attend_network_finish was called: the lock exists */
+	bool mapped;          /* what params store lies in read-only mappings of files: pages can be given back */
+	_Atomic(bool) broken; /* a run has met NaN or infinity in a matrix that is not packed */
+	uint64_t version;     /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
+	bool trainable;       /* attend_network_make_trainable was called */
+	bool finished;        /* attend_network_finish was called: the lock exists */
 	const struct attend_profiler *profiler; /* profile.h; NULL: nobody asks. Borrowed; one session at a time then */
 } attend_network;
 

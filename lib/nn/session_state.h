@@ -201,7 +201,7 @@ static inline void attend_lap_linear(const attend_session *session, attend_lap_k
 void attend_lap_attention(const attend_pass *pass, attend_lap_kind kind, bool cross); /* of scratch.attention */
 
 /* ---- kit.c: one operation and its mirror, on handles --------------------------------------------------------- */
-/* y [rows,out] = epilogue(x W^T + bias); `epilogue` NULL: plain. The linear is packed. */
+/* y [rows,out] = epilogue(x W^T + bias); `epilogue` NULL: plain. The linear is prepared. */
 void attend_linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
                        size_t ldx, size_t rows, const attend_epilogue *epilogue);
 /* dx (NULL: not wanted; overwrite: =, else +=), gradients of the parts that learn. */

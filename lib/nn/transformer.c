@@ -136,6 +136,7 @@ static attend_status stack_forward(attend_pass *pass)
 		x = pass->acts->ffn.y;
 		ATTEND_TRY(attend_query_stream_block(pass));
 	}
+	ATTEND_TRY(attend_network_verify(session->network));
 	state->hidden = finish(pass, x);
 	state->hidden_rows = pass->rows;
 	ATTEND_TRY(watch(pass, state->runs, state->hidden, state->hidden_rows, 0));
@@ -182,7 +183,7 @@ attend_status attend_session_encode(attend_session *session, const attend_batch 
 	if (!session->network->arch.has_encoder) return attend_fail(ATTEND_ERR_ARG, "encode: the model has no encoder");
 	session->stacks[1].ran = session->stacks[1].kept = false;
 	ATTEND_TRY(attend_embeddings_check(session, 0, batch, NULL));
-	ATTEND_TRY(attend_stack_prepare(session->network, 0));
+	ATTEND_TRY(attend_stack_prepare(session->network, 0, true));
 	attend_pass pass = make_pass(session, 0, NULL);
 	ATTEND_TRY(attend_query_stream_begin(&pass, batch));
 	ATTEND_TRY(stack_forward(&pass));
@@ -195,7 +196,7 @@ attend_status attend_session_decode(attend_session *session, const attend_batch 
 {
 	if (!session->network->arch.has_decoder) return attend_fail(ATTEND_ERR_ARG, "decode: the model has no decoder");
 	ATTEND_TRY(attend_embeddings_check(session, 1, batch, slots));
-	ATTEND_TRY(attend_stack_prepare(session->network, 1));
+	ATTEND_TRY(attend_stack_prepare(session->network, 1, slots == NULL));
 	attend_pass pass = make_pass(session, 1, slots);
 	for (size_t s = 0; slots && s < batch->sequences; s++)
 		ATTEND_TRY(attend_cache_reserve(&session->cache, slots[s], batch->offsets[s + 1] - batch->offsets[s]));

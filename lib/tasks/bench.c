@@ -20,7 +20,10 @@ static attend_status load_model(attend_bench_run *run)
 	const attend_model_options options = {.weights = o->weights};
 	const double start = attend_bench_now();
 	ATTEND_TRY(attend_model_load(&run->model, o->model, &options));
-	if (o->task != ATTEND_BENCH_TRAIN) ATTEND_TRY(attend_network_prepare(&run->model->checkpoint->network));
+	const attend_head_kind head = o->task == ATTEND_BENCH_SEQ2SEQ  ? ATTEND_HEAD_SEQ2SEQ
+	                              : o->task == ATTEND_BENCH_ENCODE ? ATTEND_HEAD_BASE
+	                                                               : ATTEND_HEAD_LM;
+	if (o->task != ATTEND_BENCH_TRAIN) ATTEND_TRY(attend_network_prepare(&run->model->checkpoint->network, head));
 	run->load_ms = attend_bench_now() - start;
 	return attend_pipeline_new(&run->pipeline, run->model);
 }

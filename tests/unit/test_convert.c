@@ -134,7 +134,7 @@ static void collect(attend_linear *linear, void *payload)
 static panels panels_of(attend_checkpoint *c)
 {
 	panels p = {.count = 0};
-	assert_ok(attend_network_prepare(&c->network));
+	assert_ok(attend_network_prepare(&c->network, ATTEND_HEAD_KINDS));
 	attend_network_walk(&c->network, &(attend_network_visitor){.linear = collect, .payload = &p});
 	return p;
 }
@@ -269,7 +269,7 @@ static void broken_codes(const char *tensor, const void *value, size_t size)
 	spoil(in_root("b"), "attend.safetensors", tensor, 2, value, size);
 	attend_checkpoint *c = load(in_root("b"));
 	assert_fails(ATTEND_ERR_FORMAT, "a code of -128, or a scale that is no number",
-	             attend_network_prepare(&c->network));
+	             attend_network_prepare(&c->network, ATTEND_HEAD_KINDS));
 	attend_checkpoint_free(c);
 }
 
