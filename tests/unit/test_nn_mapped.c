@@ -1,0 +1,81 @@
+/* test_nn_mapped.c: a matrix runs where the file keeps it at its first use and packed from the second on, with the same bits; its
+ * pages are then given back. */
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "lib/nn/heads.h"
+#include "loaders/checkpoint.h"
+#include "tests/support/check.h"
+
+enum { TOKENS = 9, RUNS = 3 };
+
+/* Kilobytes of the mapping of a file whose name ends so that are in this process's memory. */
+static size_t resident(const char *end)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+	size_t sum = 0, kb;
+	bool inside = false;
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f)) {
+		const size_t size = strcspn(line, "\n");
+		line[size] = 0;
+		if (strchr(line, '-') && strstr(line, " r"))
+			inside = size >= strlen(end) && !strcmp(line + size - strlen(end), end);
+		else if (inside && sscanf(line, "Rss: %zu kB", &kb) == 1) sum += kb;
+	}
+	fclose(f);
+	return sum;
+}
+
+static void same_bits(void **state)
+{
+	(void)state;
+	static const attend_pack_type types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8};
+	for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+		attend_checkpoint *c;
+		assert_ok(attend_checkpoint_load(&c, "models/pretrained/bert-mini", NULL));
+		attend_network *n = &c->network;
+		n->pack_type = types[t];
+		attend_session *session;
+		const attend_session_options options = {.max_tokens = TOKENS, .max_sequences = 1};
+		assert_ok(attend_session_new(&session, n, &options));
+		const int head = attend_network_find_head(n, ATTEND_HEAD_MLM);
+		assert_true(head >= 0);
+		const size_t width = n->arch.encoder.hidden, outputs = n->arch.heads[head].outputs, rows[] = {0, 4};
+		float *first = malloc(TOKENS * width * sizeof *first), *logits[2];
+		for (size_t i = 0; i < 2; i++) logits[i] = malloc(2 * outputs * sizeof **logits);
+		const size_t offsets[] = {0, TOKENS};
+		const int32_t ids[TOKENS] = {2, 17, 5, 100, 4, 33, 250, 9, 3};
+		const attend_batch batch = {.sequences = 1, .offsets = offsets, .ids = ids};
+		const attend_linear *qkv = &n->stacks[0].blocks[0].qkv, *out = &n->heads[head].out;
+		size_t before = 0;
+		for (int run = 0; run < RUNS; run++) {
+			const float *hidden;
+			assert_ok(attend_session_encode(session, &batch, &hidden));
+			assert_ok(attend_session_head(session, (size_t)head, rows, 2, logits[run != 0]));
+			const bool packed = run > 0 || types[t] == ATTEND_PACK_INT8;
+			assert_int_equal(atomic_load(&qkv->ready), packed);
+			assert_int_equal(atomic_load(&out->ready), packed);
+			if (run == 0) {
+				memcpy(first, hidden, TOKENS * width * sizeof *first);
+				before = resident("/bert-mini/model.safetensors");
+				continue;
+			}
+			assert_memory_equal(hidden, first, TOKENS * width * sizeof *first);
+			assert_memory_equal(logits[1], logits[0], 2 * outputs * sizeof **logits);
+			/* rows of tables that are looked up, and what the system brings along */
+			if (types[t] != ATTEND_PACK_INT8) assert_true(resident("/bert-mini/model.safetensors") < before / 2);
+		}
+		for (size_t i = 0; i < 2; i++) free(logits[i]);
+		free(first);
+		attend_session_free(session);
+		attend_checkpoint_free(c);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
