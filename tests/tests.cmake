@@ -132,3 +132,11 @@ if(VALGRIND AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE AND NOT CMAKE_CROSSC
 		endif()
 	endforeach()
 endif()
+
+# ---- Speed: instruction counts against their record (tests/bench/counts.sh); 77: made elsewhere ---------------------------------
+if(VALGRIND AND TARGET attend_cli AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NOT ATTEND_SANITIZE AND NOT ATTEND_COVERAGE
+	AND NOT CMAKE_CROSSCOMPILING)
+	add_test(NAME bench_counts COMMAND sh tests/bench/counts.sh WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+	set_tests_properties(bench_counts PROPERTIES LABELS "slow;bench" TIMEOUT 900 SKIP_RETURN_CODE 77
+		ENVIRONMENT "ATTEND=$<TARGET_FILE:attend_cli>")
+endif()
