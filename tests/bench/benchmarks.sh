@@ -54,7 +54,7 @@ number() { sed -n "s/.*\"$1\": \([0-9.][0-9.]*\).*/\1/p"; }
 bench() { "$attend" bench --threads "$threads" --json "$@" 2>"$work/why"; }
 
 # repeats FIRST_MS: how many repetitions of a round take about half a second.
-repeats() { awk -v m="$1" 'BEGIN { n = int(500 / (m + 0.001)); print n < 2 ? 2 : n > 20 ? 20 : n }'; }
+repeats() { awk -v m="$1" 'BEGIN { n = int(500 / (m + 0.001)); print (n < 2 ? 2 : (n > 20 ? 20 : n)) }'; }
 
 # measure BENCH-ARGUMENT...: the least time of all rounds into $least, its floor into $floor; false: attend refuses.
 measure()
