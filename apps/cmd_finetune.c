@@ -102,7 +102,8 @@ static void on_evaluated(void *payload, const attend_train_progress *p, const at
 	if (v->quiet) return;
 	clear_line(v);
 	fprintf(stderr, "validation at step %zu: loss %.4f", p->step, m->loss);
-	if (!isnan(m->accuracy)) fprintf(stderr, "  accuracy %.4f  F1 %.4f", m->accuracy, m->f1_macro);
+	if (!isnan(m->accuracy)) fprintf(stderr, "  accuracy %.4f", m->accuracy);
+	if (!isnan(m->f1_macro)) fprintf(stderr, "  F1 %.4f", m->f1_macro);
 	if (!isnan(m->pearson)) fprintf(stderr, "  Pearson %.4f  Spearman %.4f", m->pearson, m->spearman);
 	if (!isnan(m->perplexity)) fprintf(stderr, "  perplexity %.3f", m->perplexity);
 	fputc('\n', stderr);

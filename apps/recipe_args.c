@@ -41,6 +41,8 @@ const attend_option attend_options_task[] = {
 	{"task", 0, ATTEND_OPTION_WORD, "sequence|mlm|lm", "classify labelled texts, or model plain text [sequence]", 0, 0,
      false, NULL},
 	{"mlm-probability", 0, ATTEND_OPTION_JSON, "X", "with mlm: share of the tokens to guess [0.15]", 0, 0, false, NULL},
+	{"sentence-pairs", 0, ATTEND_OPTION_WORD, "nsp|sop",
+     "with mlm: pairs of segments too: is the second the next (BERT), is the order right (ALBERT)", 0, 0, false, NULL},
 	{"mlm-whole-word", 0, ATTEND_OPTION_FLAG, NULL, "with mlm: mask whole words", 0, 0, false, NULL},
 	{"from-scratch", 0, ATTEND_OPTION_FLAG, NULL, "with mlm, lm: new weights; the folder needs config and tokenizer", 0,
      0, false, NULL},

@@ -55,6 +55,7 @@ static const entry entries[] = {
 	WHOLE_ENTRY(stride, -1, 1 << 24, -1),
 	TEXT_ENTRY(window_pooling, "mean", "mean|max"),
 	TEXT_ENTRY(task, "sequence", "sequence|mlm|lm"),
+	TEXT_ENTRY(sentence_pairs, "", "|nsp|sop"),
 	REAL_ENTRY(mlm_probability, 0, 1, 0.15),
 	FLAG_ENTRY(mlm_whole_word, 0),
 	FLAG_ENTRY(from_scratch, 0),
@@ -321,6 +322,10 @@ attend_status attend_recipe_check(const attend_recipe *recipe)
 	if (plain && strcmp(r->metric_for_best_model, "loss") != 0)
 		return attend_fail(ATTEND_ERR_ARG, "metric_for_best_model: task %s has its loss, not %s", r->task,
 		                   r->metric_for_best_model);
+	if (*r->sentence_pairs && strcmp(r->task, "mlm") != 0)
+		return attend_fail(ATTEND_ERR_ARG, "sentence_pairs needs task mlm");
+	if (*r->sentence_pairs && r->validation_split > 0) /* sentences of held-out pairs would stand in others too */
+		return attend_fail(ATTEND_ERR_ARG, "sentence_pairs needs a validation_file, a share cannot be held out");
 	if (plain && r->window >= 0) return attend_fail(ATTEND_ERR_ARG, "window: task %s packs its text anyway", r->task);
 	if (plain && *r->class_weights) return attend_fail(ATTEND_ERR_ARG, "class_weights: task %s has no labels", r->task);
 	const bool validates = *r->validation_file || r->validation_split > 0;

@@ -25,7 +25,8 @@ struct attend_recipe {
 		stride; /* tokens; window -1: none, 0: as long as the model takes; stride -1: see attend_fitting_windows */
 	char *window_pooling; /* "mean", "max" */
 	/* task */
-	char *task; /* "sequence", "mlm", "lm" */
+	char *task;           /* "sequence", "mlm", "lm" */
+	char *sentence_pairs; /* "", "nsp", "sop" */
 	double mlm_probability;
 	bool mlm_whole_word, from_scratch;
 	/* steps */

@@ -100,8 +100,9 @@ static void put_identity(attend_buffer *out, const attend_trainer *t)
 	put_number(out, ", \"learning_rate\": ", r->learning_rate);
 	attend_buffer_printf(out, ", \"bf16\": %s", r->bf16 ? "true" : "false");
 	if (!t->text_task) return;
-	attend_buffer_printf(out, ", \"task\": \"%s\", \"block\": %zu, \"whole_word\": %s", r->task,
-	                     t->train_examples.longest, r->mlm_whole_word ? "true" : "false");
+	attend_buffer_printf(out, ", \"task\": \"%s%s%s\", \"block\": %zu, \"whole_word\": %s", r->task,
+	                     *r->sentence_pairs ? "+" : "", r->sentence_pairs, t->train_examples.longest,
+	                     r->mlm_whole_word ? "true" : "false");
 	put_number(out, ", \"mlm_probability\": ", r->mlm_probability);
 }
 

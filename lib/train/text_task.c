@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/train/masking.h"
+#include "lib/train/sentence_pairs.h"
 #include "lib/train/text_blocks.h"
 
 /* ---- Targets ------------------------------------------------------------------------------------------------------------ */
@@ -28,14 +29,18 @@ static void next(attend_trainer *t, const attend_examples *x, size_t example, in
 }
 
 static const attend_text_task tasks[] = {
-	{"mlm", ATTEND_HEAD_MLM, false, "fill-mask", "masked language model", mask},
-	{"lm", ATTEND_HEAD_LM, true, "text-generation", "causal language model", next},
+	{"mlm", "", ATTEND_HEAD_MLM, ATTEND_HEAD_MLM, false, "fill-mask", "masked language model", mask},
+	{"mlm", "nsp", ATTEND_HEAD_PRETRAINING, ATTEND_HEAD_MLM, false, "fill-mask",
+     "masked language model with next-sentence prediction", mask},
+	{"mlm", "sop", ATTEND_HEAD_PRETRAINING, ATTEND_HEAD_MLM, false, "fill-mask",
+     "masked language model with sentence-order prediction", mask},
+	{"lm", "", ATTEND_HEAD_LM, ATTEND_HEAD_LM, true, "text-generation", "causal language model", next},
 };
 
-const attend_text_task *attend_text_task_find(const char *name)
+const attend_text_task *attend_text_task_find(const char *name, const char *pairs)
 {
 	for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++)
-		if (strcmp(tasks[i].name, name) == 0) return &tasks[i];
+		if (strcmp(tasks[i].name, name) == 0 && strcmp(tasks[i].pairs, pairs) == 0) return &tasks[i];
 	return NULL;
 }
 
@@ -45,6 +50,21 @@ void attend_text_task_targets(attend_trainer *trainer, const attend_examples *x,
 		const size_t at = trainer->batch.offsets[i], n = trainer->batch.offsets[i + 1] - at;
 		trainer->text_task->target(trainer, x, members[i], trainer->batch.ids + at, trainer->labels + at, n);
 	}
+}
+
+/* ---- Pairs ----------------------------------------------------------------------------------------------------------------- */
+
+bool attend_text_task_paired(const attend_trainer *trainer)
+{
+	return trainer->text_task && *trainer->text_task->pairs;
+}
+
+attend_status attend_text_task_pair_loss(attend_trainer *trainer, const attend_dataset *dataset, const size_t *members,
+                                         size_t count, float grad_scale, attend_loss *out)
+{
+	for (size_t i = 0; i < count; i++) trainer->pair_labels[i] = dataset->examples[members[i]].label;
+	const attend_targets wanted = {.labels = trainer->pair_labels};
+	return attend_session_loss(trainer->session, trainer->pair_head, &wanted, grad_scale, out);
 }
 
 /* ---- Data ------------------------------------------------------------------------------------------------------------------ */
@@ -84,6 +104,17 @@ attend_status attend_text_task_read(attend_trainer *trainer)
 		length = (size_t)r->max_seq_length;
 	}
 	if (length < 2) return attend_fail(ATTEND_ERR_ARG, "max_seq_length: a block needs two tokens at least");
+	if (attend_text_task_paired(t)) {
+		const attend_pair_options pairs = {.encoding = encoding,
+		                                   .tokenizer = t->tokenizer,
+		                                   .length = length,
+		                                   .vocab = reads->vocab,
+		                                   .order = strcmp(t->text_task->pairs, "sop") == 0,
+		                                   .seed = (uint64_t)r->seed};
+		ATTEND_TRY(attend_sentence_pairs_read(&t->train, &t->train_examples, r->train_file, &pairs));
+		if (!*r->validation_file) return ATTEND_OK;
+		return attend_sentence_pairs_read(&t->validation, &t->validation_examples, r->validation_file, &pairs);
+	}
 	ATTEND_TRY(attend_text_blocks_read(&t->train, &t->train_examples, r->train_file, encoding, t->tokenizer, length,
 	                                   reads->vocab, t->text_task->line_breaks));
 	if (!*r->validation_file) return ATTEND_OK;
@@ -97,7 +128,9 @@ attend_status attend_text_task_evaluate(attend_trainer *trainer, attend_train_me
 {
 	attend_trainer *t = trainer;
 	const attend_examples *x = t->validation ? &t->validation_examples : &t->train_examples;
-	double sum = 0, targets = 0;
+	const attend_dataset *d = t->validation ? t->validation : t->train;
+	double sum = 0, targets = 0, pairs = 0;
+	size_t right = 0;
 	t->mask_epoch = UINT64_MAX >> 40; /* the last epoch there could be */
 	for (size_t at = 0, count; at < t->held_count; at += count) {
 		const size_t left = t->held_count - at;
@@ -112,8 +145,17 @@ attend_status attend_text_task_evaluate(attend_trainer *trainer, attend_train_me
 		ATTEND_TRY(attend_session_loss(t->session, t->head, &wanted, 0, &loss));
 		sum += loss.sum;
 		targets += loss.count;
+		if (!attend_text_task_paired(t)) continue;
+		ATTEND_TRY(attend_text_task_pair_loss(t, d, t->held + at, count, 0, &loss));
+		ATTEND_TRY(attend_session_head(t->session, t->pair_head, NULL, count, t->logits));
+		pairs += loss.sum;
+		for (size_t i = 0; i < count; i++)
+			right += (t->logits[2 * i + 1] > t->logits[2 * i]) == (t->pair_labels[i] == 1);
 	}
 	*out = (attend_train_metrics){sum / targets,      NAN,          NAN, NAN, NAN, NAN, NAN, NAN, NAN,
 	                              exp(sum / targets), t->held_count};
+	if (!attend_text_task_paired(t)) return ATTEND_OK;
+	out->loss += pairs / (double)t->held_count;
+	out->accuracy = (double)right / (double)t->held_count;
 	return ATTEND_OK;
 }

@@ -103,13 +103,21 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 		t->checkpoint->config.problem = t->regression ? ATTEND_PROBLEM_REGRESSION
 		                                : t->multi    ? ATTEND_PROBLEM_MULTI_LABEL
 		                                              : ATTEND_PROBLEM_SINGLE_LABEL;
-	const int head = attend_network_find_head(t->network, kind);
+	const int head = attend_network_find_head(t->network, t->text_task ? t->text_task->words : kind);
 	if (head < 0)
 		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: this architecture has no '%s' head to train", dir,
 		                   attend_head_kind_name(kind));
 	attend_arch *arch = &t->network->arch;
 	t->head = (size_t)head;
 	t->outputs = t->text_task ? 1 : arch->heads[head].outputs; /* of a vocabulary no logits are kept here */
+	t->pair_head = t->head;
+	if (attend_text_task_paired(t)) {
+		const int pairs = attend_network_find_head(t->network, ATTEND_HEAD_NSP);
+		if (pairs < 0 || arch->heads[pairs].outputs != 2)
+			return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: this architecture has no head for sentence pairs", dir);
+		t->pair_head = (size_t)pairs;
+		t->outputs = 2;
+	}
 	if (t->recipe->dropout >= 0) arch->heads[head].dropout = (float)t->recipe->dropout;
 	const bool only_head = strcmp(t->recipe->freeze, "base") == 0;
 	if (t->recipe->dropout >= 0 || only_head) { /* a frozen base gives what it gives in use: no dropout */
@@ -304,7 +312,9 @@ static attend_status plan_batch(attend_trainer *t)
 	t->labels = attend_alloc_array(t->text_task ? t->max_tokens : t->max_sequences, sizeof *t->labels);
 	t->values = attend_alloc_array(outputs, sizeof *t->values);
 	t->logits = attend_alloc_array(outputs, sizeof *t->logits);
-	if (!t->labels || !t->values || !t->logits) return attend_fail_memory(outputs * sizeof *t->values, "batch");
+	t->pair_labels = attend_alloc_array(t->max_sequences, sizeof *t->pair_labels);
+	if (!t->labels || !t->values || !t->logits || !t->pair_labels)
+		return attend_fail_memory(outputs * sizeof *t->values, "batch");
 	ATTEND_TRY(attend_example_batch_init(&t->batch, t->max_sequences, t->max_tokens));
 	if (!t->uses_features) return ATTEND_OK;
 	ATTEND_TRY(attend_features_init(&t->features[0], t->network, t->head, t->train_examples.count, t->max_sequences));
@@ -373,7 +383,7 @@ static attend_status set_up(attend_trainer *t)
 	attend_status status = t->writes ? attend_trainer_check_output(t) : ATTEND_OK;
 	if (status == ATTEND_OK) status = attend_checkpoint_locate(&model_dir, t->recipe->model_name_or_path);
 	const char *from = resumed ? resumed : model_dir;
-	t->text_task = attend_text_task_find(t->recipe->task);
+	t->text_task = attend_text_task_find(t->recipe->task, t->recipe->sentence_pairs);
 	if (status == ATTEND_OK) status = t->text_task ? read_text(t, from) : read_labelled(t, from);
 	if (status == ATTEND_OK && resumed) status = copy_from(t, model_dir);
 	if (status == ATTEND_OK) status = count_labels(t);
@@ -433,9 +443,9 @@ void attend_trainer_free(attend_trainer *trainer)
 	attend_example_batch_free(&t->batch);
 	for (int i = 0; i < 2; i++) attend_features_free(&t->features[i]);
 	attend_buffer_free(&t->events);
-	void *const owned[] = {t->members,   t->held,       t->class_weights, t->labels,         t->values,
-	                       t->logits,    t->order,      t->ends,          t->label_examples, t->new_tensors,
-	                       t->state.log, t->epoch_ends, t->events_path};
+	void *const owned[] = {t->pair_labels, t->members,   t->held,       t->class_weights, t->labels,
+	                       t->values,      t->logits,    t->order,      t->ends,          t->label_examples,
+	                       t->new_tensors, t->state.log, t->epoch_ends, t->events_path};
 	for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 	free(t);
 }

@@ -51,6 +51,7 @@ struct attend_trainer {
 	attend_checkpoint *checkpoint;
 	attend_network *network;
 	size_t head, outputs;
+	size_t pair_head; /* of sentence pairs; else as head */
 	bool regression, multi;
 	attend_optimizer *optimizer;
 	attend_optimizer_options optimizer_options;
@@ -66,6 +67,7 @@ struct attend_trainer {
 	bool uses_features;
 	attend_features features[2]; /* of train_examples, of validation_examples */
 	int32_t *labels;
+	int32_t *pair_labels; /* [max_sequences] of sentence pairs */
 	float *values, *logits;
 	/* the present epoch */
 	size_t *order, *ends, batch_count;

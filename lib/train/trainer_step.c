@@ -59,16 +59,20 @@ static bool frozen(const attend_trainer *t, const attend_param *p)
 	return false;
 }
 
+static bool of_head(const attend_head_params *head, const attend_param *p)
+{
+	const attend_linear *const linears[2] = {&head->dense, &head->out};
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < linears[i]->part_count; k++)
+			if (linears[i]->parts[k].param == p || linears[i]->bias_parts[k].param == p) return true;
+	return head->norm.weight.param == p || head->norm.bias.param == p;
+}
+
 /* Tensors of heads that the checkpoint holds besides the trained one stay out of it. */
 static bool of_another_head(const attend_trainer *t, const attend_param *p)
 {
-	const attend_head_params *head = &t->network->heads[t->head];
-	const attend_linear *const linears[2] = {&head->dense, &head->out};
-	if (p->role < ATTEND_ROLE_HEAD_DENSE_W || p->role > ATTEND_ROLE_HEAD_OUT_B) return false;
-	for (int i = 0; i < 2; i++)
-		for (size_t k = 0; k < linears[i]->part_count; k++)
-			if (linears[i]->parts[k].param == p || linears[i]->bias_parts[k].param == p) return false;
-	return head->norm.weight.param != p && head->norm.bias.param != p;
+	return p->role >= ATTEND_ROLE_HEAD_DENSE_W && p->role <= ATTEND_ROLE_HEAD_OUT_B &&
+	       !of_head(&t->network->heads[t->head], p) && !of_head(&t->network->heads[t->pair_head], p);
 }
 
 static bool learns(const attend_param *param, void *payload)
@@ -200,8 +204,13 @@ static attend_status one_update(attend_trainer *t, attend_train_progress *progre
 		ATTEND_TRY(attend_trainer_run_batch(t, &t->train_examples, t->order + start, count));
 		const attend_targets targets = targets_of(t, t->train, &t->train_examples, t->order + start, count);
 		ATTEND_TRY(attend_session_loss(t->session, t->head, &targets, 1.0f / (float)(last - first), &result));
-		ATTEND_TRY(attend_session_backward(t->session));
 		loss += result.loss / (double)(last - first);
+		if (attend_text_task_paired(t)) {
+			ATTEND_TRY(attend_text_task_pair_loss(t, t->train, t->order + start, count, 1.0f / (float)(last - first),
+			                                      &result));
+			loss += result.loss / (double)(last - first);
+		}
+		ATTEND_TRY(attend_session_backward(t->session));
 	}
 	attend_step_report report = {0};
 	const bool skips = strcmp(t->recipe->on_nan, "skip") == 0;
