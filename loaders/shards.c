@@ -1,4 +1,4 @@
-/* shards.c: the tensors of one or many safetensors files as one list (huggingface.md 1.5). */
+/* shards.c: the tensors of one or many files, safetensors or pytorch_model.bin, as one list (huggingface.md 1.5). */
 #include "loaders/shards.h"
 
 #include <stdio.h>
@@ -11,8 +11,9 @@
 #include "lib/core/map.h"
 
 typedef struct shard {
-	char *path; /* owned */
-	attend_safetensors *file;
+	char *path;                      /* owned */
+	attend_safetensors *safetensors; /* one of the two */
+	attend_pytorch *pytorch;
 	size_t first; /* index of its tensor 0 among all */
 } shard;
 
@@ -22,6 +23,33 @@ struct attend_weights {
 	size_t tensors;
 	attend_map *names; /* only when there are several files */
 };
+
+/* ---- One file of either format --------------------------------------------------------------------------------------------- */
+
+static bool is_pytorch(const char *path)
+{
+	const size_t size = strlen(path);
+	return size >= 4 && strcmp(path + size - 4, ".bin") == 0;
+}
+
+static size_t shard_count(const shard *s)
+{
+	if (s->pytorch != NULL) return attend_pytorch_count(s->pytorch);
+	return s->safetensors != NULL ? attend_safetensors_count(s->safetensors) : 0;
+}
+
+static const char *shard_name(const shard *s, size_t i)
+{
+	return s->pytorch != NULL ? attend_pytorch_name(s->pytorch, i) : attend_safetensors_name(s->safetensors, i);
+}
+
+static bool shard_find(size_t *out, const shard *s, const char *name)
+{
+	return s->pytorch != NULL ? attend_pytorch_find(out, s->pytorch, name)
+	                          : attend_safetensors_find(out, s->safetensors, name);
+}
+
+/* ---- All of them ------------------------------------------------------------------------------------------------------------ */
 
 static attend_status add_shard(attend_weights *weights, char *path)
 {
@@ -34,8 +62,9 @@ static attend_status add_shard(attend_weights *weights, char *path)
 	shard *s = &weights->shards[weights->count];
 	*s = (shard){.path = path, .first = weights->tensors};
 	weights->count++;
-	ATTEND_TRY(attend_safetensors_open(&s->file, path));
-	weights->tensors += attend_safetensors_count(s->file);
+	ATTEND_TRY(is_pytorch(path) ? attend_pytorch_open(&s->pytorch, path)
+	                            : attend_safetensors_open(&s->safetensors, path));
+	weights->tensors += shard_count(s);
 	return ATTEND_OK;
 }
 
@@ -80,9 +109,9 @@ static attend_status check_index(attend_weights *weights, const attend_map *file
 		const int32_t n = attend_map_find(files, file, size);
 		if (n < 0) return attend_json_fail(item, "the key is there twice");
 		const shard *s = &weights->shards[n];
-		if (!attend_safetensors_find(&at, s->file, name)) {
+		if (!shard_find(&at, s, name)) {
 			for (size_t k = 0; k < weights->count; k++)
-				if (attend_safetensors_find(&at, weights->shards[k].file, name))
+				if (shard_find(&at, &weights->shards[k], name))
 					return attend_json_fail(item, "tensor '%s' is not in '%s' but in '%s'", name, file,
 					                        weights->shards[k].path);
 			return attend_json_fail(item, "tensor '%s' is not in '%s'", name, file);
@@ -94,8 +123,8 @@ static attend_status check_index(attend_weights *weights, const attend_map *file
 	if (attend_map_size(weights->names) == weights->tensors) return ATTEND_OK;
 	for (size_t k = 0; k < weights->count; k++) {
 		const shard *s = &weights->shards[k];
-		for (size_t i = 0; i < attend_safetensors_count(s->file); i++) {
-			const char *name = attend_safetensors_name(s->file, i);
+		for (size_t i = 0; i < shard_count(s); i++) {
+			const char *name = shard_name(s, i);
 			if (attend_map_find(weights->names, name, strlen(name)) != (int32_t)(s->first + i))
 				return attend_json_fail(map, "tensor '%s' of '%s' is not listed for this file", name, s->path);
 		}
@@ -122,30 +151,28 @@ static attend_status open_index(attend_weights *weights, const char *index, cons
 
 static attend_status nothing_there(const char *dir)
 {
-	static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
-	                                     "tf_model.h5",       "flax_model.msgpack",
-	                                     "model.ckpt.index",  NULL};
+	static const char *const others[] = {"tf_model.h5", "flax_model.msgpack", "model.ckpt.index", NULL};
 	for (size_t i = 0; others[i] != NULL; i++) {
 		char *path;
 		ATTEND_TRY(attend_path_join(&path, dir, others[i]));
 		const bool there = attend_file_exists(path);
 		free(path);
 		if (there)
-			return attend_fail(ATTEND_ERR_NOTFOUND,
-			                   "%s: expected model.safetensors, found only %s: convert it to safetensors first", dir,
-			                   others[i]);
+			return attend_fail(
+				ATTEND_ERR_NOTFOUND,
+				"%s: expected model.safetensors or pytorch_model.bin, found only %s: convert it to safetensors first",
+				dir, others[i]);
 	}
 	return attend_fail(ATTEND_ERR_NOTFOUND,
-	                   "%s: expected model.safetensors or model.safetensors.index.json, found neither", dir);
+	                   "%s: expected model.safetensors or pytorch_model.bin, or the index of one, found neither", dir);
 }
 
-/* One file, or an index and its shards, by the beginning of their names; *found: there was one of them. */
-static attend_status open_stem(attend_weights *weights, const char *dir, const char *stem, bool *found)
+/* One file, or an index and its shards; *found: there was one of them. */
+static attend_status open_named(attend_weights *weights, const char *dir, const char *file, bool *found)
 {
 	char *single = NULL, *index = NULL, name[64];
-	snprintf(name, sizeof name, "%s.safetensors", stem);
-	attend_status status = attend_path_join(&single, dir, name);
-	snprintf(name, sizeof name, "%s.safetensors.index.json", stem);
+	attend_status status = attend_path_join(&single, dir, file);
+	snprintf(name, sizeof name, "%s.index.json", file);
 	if (status == ATTEND_OK) status = attend_path_join(&index, dir, name);
 	*found = status == ATTEND_OK && (attend_file_exists(single) || attend_file_exists(index));
 	if (*found && attend_file_exists(single)) {
@@ -161,12 +188,12 @@ static attend_status open_stem(attend_weights *weights, const char *dir, const c
 
 attend_status attend_weights_open(attend_weights **out, const char *dir)
 {
-	static const char *const stems[] = {"model", "attend"};
+	static const char *const files[] = {"model.safetensors", "attend.safetensors", "pytorch_model.bin"};
 	attend_weights *weights = calloc(1, sizeof *weights);
 	if (weights == NULL) return attend_fail_memory(sizeof *weights, dir);
 	attend_status status = ATTEND_OK;
 	bool found = false;
-	for (size_t i = 0; i < 2 && status == ATTEND_OK && !found; i++) status = open_stem(weights, dir, stems[i], &found);
+	for (size_t i = 0; i < 3 && status == ATTEND_OK && !found; i++) status = open_named(weights, dir, files[i], &found);
 	if (status == ATTEND_OK && !found) status = nothing_there(dir);
 	if (status == ATTEND_OK) *out = weights;
 	else attend_weights_free(weights);
@@ -198,7 +225,8 @@ void attend_weights_free(attend_weights *weights)
 {
 	if (weights == NULL) return;
 	for (size_t i = 0; i < weights->count; i++) {
-		attend_safetensors_free(weights->shards[i].file);
+		attend_safetensors_free(weights->shards[i].safetensors);
+		attend_pytorch_free(weights->shards[i].pytorch);
 		free(weights->shards[i].path);
 	}
 	free(weights->shards);
@@ -221,13 +249,14 @@ static const shard *shard_of(const attend_weights *weights, size_t i)
 const char *attend_weights_name(const attend_weights *weights, size_t i)
 {
 	const shard *s = shard_of(weights, i);
-	return attend_safetensors_name(s->file, i - s->first);
+	return shard_name(s, i - s->first);
 }
 
 const attend_tensor *attend_weights_tensor(const attend_weights *weights, size_t i)
 {
 	const shard *s = shard_of(weights, i);
-	return attend_safetensors_tensor(s->file, i - s->first);
+	return s->pytorch != NULL ? attend_pytorch_tensor(s->pytorch, i - s->first)
+	                          : attend_safetensors_tensor(s->safetensors, i - s->first);
 }
 
 const char *attend_weights_file(const attend_weights *weights, size_t i)
@@ -237,8 +266,7 @@ const char *attend_weights_file(const attend_weights *weights, size_t i)
 
 bool attend_weights_find(size_t *out, const attend_weights *weights, const char *name)
 {
-	if (weights->names == NULL)
-		return weights->count > 0 && attend_safetensors_find(out, weights->shards[0].file, name);
+	if (weights->names == NULL) return weights->count > 0 && shard_find(out, &weights->shards[0], name);
 	const int32_t i = attend_map_find(weights->names, name, strlen(name));
 	if (i < 0) return false;
 	*out = (size_t)i;
@@ -248,7 +276,8 @@ bool attend_weights_find(size_t *out, const attend_weights *weights, const char 
 const char *attend_weights_metadata(const attend_weights *weights, const char *key)
 {
 	for (size_t k = 0; k < weights->count; k++) {
-		const char *value = attend_safetensors_metadata(weights->shards[k].file, key);
+		if (weights->shards[k].safetensors == NULL) continue;
+		const char *value = attend_safetensors_metadata(weights->shards[k].safetensors, key);
 		if (value != NULL) return value;
 	}
 	return NULL;
@@ -262,6 +291,10 @@ size_t attend_weights_file_count(const attend_weights *weights)
 size_t attend_weights_file_bytes(const attend_weights *weights)
 {
 	size_t sum = 0;
-	for (size_t k = 0; k < weights->count; k++) sum += attend_safetensors_file_bytes(weights->shards[k].file);
+	for (size_t k = 0; k < weights->count; k++) {
+		const shard *s = &weights->shards[k];
+		sum +=
+			s->pytorch != NULL ? attend_pytorch_file_bytes(s->pytorch) : attend_safetensors_file_bytes(s->safetensors);
+	}
 	return sum;
 }

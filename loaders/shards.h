@@ -1,20 +1,21 @@
 /* shards.h: all tensors of a checkpoint folder under one roof: model.safetensors, or the shards that
- * model.safetensors.index.json lists (huggingface.md 1.5). */
+ * model.safetensors.index.json lists (huggingface.md 1.5); the same of pytorch_model.bin. */
 #ifndef ATTEND_LOADERS_SHARDS_H
 #define ATTEND_LOADERS_SHARDS_H
 
+#include "loaders/pytorch.h"
 #include "loaders/safetensors.h"
 
 typedef struct attend_weights attend_weights; /* immutable after opening */
 
-/* Open what the folder holds; model.safetensors comes before the index, as in the reference; then attend.safetensors or its
- * index, which `attend convert` writes. NOTFOUND: neither; the message
- * tells when only pytorch_model.bin is there. FORMAT: a broken file or index: shard missing, a tensor that is not in the
- * shard that the index names, a shard with a tensor that the index does not know or places elsewhere, a file name with a
- * path in it. Free with attend_weights_free. */
+/* Open what the folder holds, the first there is of: model.safetensors, attend.safetensors (`attend convert` writes it),
+ * pytorch_model.bin; of each the whole file before the index (NAME.index.json), as in the reference. NOTFOUND: none; the message
+ * tells what else is there. FORMAT: a broken file or index: shard missing, a tensor that is not in the shard that the index
+ * names, a shard with a tensor that the index does not know or places elsewhere, a file name with a path in it. Free with
+ * attend_weights_free. */
 attend_status attend_weights_open(attend_weights **out, const char *dir);
 
-/* One file of any name. */
+/* One file of any name; in torch's format if it ends in ".bin". */
 attend_status attend_weights_open_file(attend_weights **out, const char *path);
 /* No tensors at all, for a model that is made anew. */
 attend_status attend_weights_none(attend_weights **out);

@@ -1,4 +1,4 @@
-/* modules.c: reads modules.json, 1_Pooling/config.json, 2_Dense/{config.json,model.safetensors} and sentence_bert_config.json
+/* modules.c: reads modules.json, 1_Pooling/config.json, 2_Dense/{config.json, weights} and sentence_bert_config.json
  * (sentence-transformers: Transformer.py, Pooling.py, Dense.py, Normalize.py). */
 #include "lib/tasks/modules.h"
 
@@ -8,7 +8,7 @@
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
 #include "lib/core/json.h"
-#include "loaders/safetensors.h"
+#include "loaders/shards.h"
 
 static const char *const mode_keys[ATTEND_MODE_COUNT] = {
 	[ATTEND_MODE_CLS] = "pooling_mode_cls_token",
@@ -84,13 +84,13 @@ static attend_status read_activation(attend_activation *out, const attend_json *
 }
 
 /* A tensor of this shape as f32, malloc'ed; *out stays NULL when it is absent and optional. */
-static attend_status read_tensor(float **out, const attend_safetensors *file, const char *name, size_t rows,
-                                 size_t columns, bool optional)
+static attend_status read_tensor(float **out, const attend_weights *file, const char *name, size_t rows, size_t columns,
+                                 bool optional)
 {
 	size_t i;
-	if (!attend_safetensors_find(&i, file, name))
+	if (!attend_weights_find(&i, file, name))
 		return optional ? ATTEND_OK : attend_fail(ATTEND_ERR_FORMAT, "tensor '%s' is missing", name);
-	const attend_tensor *t = attend_safetensors_tensor(file, i);
+	const attend_tensor *t = attend_weights_tensor(file, i);
 	char found[128];
 	const bool floats = t->dtype == ATTEND_DTYPE_F32 || t->dtype == ATTEND_DTYPE_F16 || t->dtype == ATTEND_DTYPE_BF16 ||
 	                    t->dtype == ATTEND_DTYPE_F64;
@@ -108,19 +108,17 @@ static attend_status read_tensor(float **out, const attend_safetensors *file, co
 
 static attend_status read_weights(attend_module *module, const char *dir, const char *folder)
 {
-	char *inner = NULL, *path = NULL;
-	attend_safetensors *file = NULL;
+	char *inner = NULL;
+	attend_weights *file = NULL;
 	attend_status status = attend_path_join(&inner, dir, folder);
-	if (status == ATTEND_OK) status = attend_path_join(&path, inner, "model.safetensors");
-	if (status == ATTEND_OK) status = attend_safetensors_open(&file, path);
+	if (status == ATTEND_OK) status = attend_weights_open(&file, inner);
 	if (status == ATTEND_OK) {
 		status = read_tensor(&module->weight, file, "linear.weight", module->out, module->in, false);
 		if (status == ATTEND_OK) status = read_tensor(&module->bias, file, "linear.bias", module->out, 0, true);
-		if (status != ATTEND_OK) status = attend_fail_in(status, path);
+		if (status != ATTEND_OK) status = attend_fail_in(status, inner);
 	}
-	attend_safetensors_free(file);
+	attend_weights_free(file);
 	free(inner);
-	free(path);
 	return status;
 }
 

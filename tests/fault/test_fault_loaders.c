@@ -23,10 +23,12 @@ static attend_status load(void *arg)
 static void test_load(void **state)
 {
 	(void)state;
-	static char single[] = SINGLE, sharded[] = SHARDED, seq2seq[] = SEQ2SEQ;
+	static char single[] = SINGLE, sharded[] = SHARDED, seq2seq[] = SEQ2SEQ, torch[] = "tests/data/pytorch_bert";
 	fault_sweep(FAULT_MEMORY, 40, load, single);
 	fault_sweep(FAULT_MEMORY, 10, load, sharded);
 	fault_sweep(FAULT_MEMORY, 10, load, seq2seq);
+	fault_sweep(FAULT_MEMORY, 40, load, torch);
+	fault_sweep(FAULT_MAP | FAULT_READ, 20, load, torch);
 	fault_sweep(FAULT_MAP, 20, load, sharded);
 	fault_sweep(FAULT_READ, 40, load, sharded);
 }

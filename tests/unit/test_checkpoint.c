@@ -56,10 +56,13 @@ static void test_folders(void **state)
 	assert_fails(ATTEND_ERR_NOTFOUND, "no config.json in this folder",
 	             attend_checkpoint_load(&c, in_root("empty"), NULL));
 	text_file("empty/config.json", "{\"model_type\": \"bert\"}");
-	assert_fails(ATTEND_ERR_NOTFOUND, "expected model.safetensors or model.safetensors.index.json, found neither",
+	assert_fails(ATTEND_ERR_NOTFOUND, "expected model.safetensors or pytorch_model.bin, or the index of one, found neither",
+	             attend_checkpoint_load(&c, in_root("empty"), NULL));
+	text_file("empty/tf_model.h5", "x");
+	assert_fails(ATTEND_ERR_NOTFOUND, "found only tf_model.h5: convert it",
 	             attend_checkpoint_load(&c, in_root("empty"), NULL));
 	text_file("empty/pytorch_model.bin", "x");
-	assert_fails(ATTEND_ERR_NOTFOUND, "found only pytorch_model.bin: convert it",
+	assert_fails(ATTEND_ERR_FORMAT, "pytorch_model.bin: neither a zip archive nor a pickle",
 	             attend_checkpoint_load(&c, in_root("empty"), NULL));
 	assert_fails(ATTEND_ERR_NOTFOUND, "expected a model folder, found a file",
 	             attend_checkpoint_load(&c, in_root("empty/config.json"), NULL));
