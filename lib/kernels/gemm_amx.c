@@ -30,11 +30,6 @@ static void leave(void)
 	_tile_release();
 }
 
-static inline void ask_ahead(attend_ahead *ahead)
-{
-	for (size_t l = 0; l < ahead->lines * (STEPS / 4); l++, ahead->at += 64) __builtin_prefetch(ahead->at, 0, 2);
-}
-
 #define TILE_KERNEL(name, multiply)                                                                                    \
 	static void name(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add, \
 	                 attend_ahead ahead)                                                                               \
@@ -55,9 +50,10 @@ static inline void ask_ahead(attend_ahead *ahead)
 			_tile_zero(3);                                                                                             \
 		}                                                                                                              \
 		for (size_t s = 0; s < steps; s += STEPS, x += x_bytes, panel += STEPS * STEP_BYTES) {                         \
-			ask_ahead(&ahead);                                                                                         \
+			attend_ask_ahead(&ahead, ahead.lines *(STEPS / 8));                                                        \
 			_tile_loadd(6, panel, STEP_BYTES);                                                                         \
 			_tile_loadd(4, x, STEPS * 4);                                                                              \
+			attend_ask_ahead(&ahead, ahead.lines *(STEPS / 8));                                                        \
 			multiply(0, 4, 6);                                                                                         \
 			_tile_loadd(7, panel + 64, STEP_BYTES);                                                                    \
 			multiply(1, 4, 7);                                                                                         \

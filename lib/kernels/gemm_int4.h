@@ -57,10 +57,10 @@ __attribute__((no_sanitize("address", "undefined"))) static void int4_tile(float
                                                                            const unsigned char *panel, size_t rows,
                                                                            size_t steps, bool add, attend_ahead ahead)
 {
-	const size_t lines = (ahead.lines + 3) / 4;
+	const size_t lines = (ahead.lines + 3u) / 4;
 	if (!add) memset(tile, 0, rows * NV * LANES * sizeof *tile);
 	for (size_t s = 0; s < steps; s++, panel += INT4_STEP_BYTES) {
-		for (size_t l = 0; l < lines; l++, ahead.at += 64) __builtin_prefetch(ahead.at, 0, 2);
+		attend_ask_ahead(&ahead, lines);
 		for (size_t v = 0; v < NV; v += INT4_TOGETHER) {
 			INTEGERS w[INT4_TOGETHER][8];
 			VECTOR scale[INT4_TOGETHER];

@@ -41,12 +41,20 @@ typedef struct attend_tile_out {
 	size_t ldy;
 } attend_tile_out;
 
-/* Memory to ask for while a tile is computed: `lines` cache lines from `at` on in every four steps. Wherever it points,
- * nothing is read. */
+/* Memory to ask for while a tile is computed: in every four steps, `lines` cache lines of each of `streams` that start
+ * `apart` bytes from one another, the first at `at`. Wherever they point, nothing is read. */
 typedef struct attend_ahead {
 	const unsigned char *at;
-	size_t lines;
-} attend_ahead;
+	uint16_t lines, streams;
+	uint32_t apart;
+} attend_ahead; /* sixteen bytes: two registers of a call */
+
+static inline void attend_ask_ahead(attend_ahead *ahead, size_t lines)
+{
+	for (size_t l = 0; l < lines; l++, ahead->at += 64) {
+		for (size_t s = 0; s < ahead->streams; s++) __builtin_prefetch(ahead->at + s * ahead->apart, 0, 2);
+	}
+}
 
 /* How a kernel wants the rows of x. */
 typedef enum attend_block_form {

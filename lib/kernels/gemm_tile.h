@@ -22,7 +22,7 @@ GEMM_UNROLLED void TILE_NAME(TILE, rows)(float *tile, const float *block, const 
 	}
 	size_t s = 0;
 	for (; s + 4 <= steps; s += 4) {
-		for (size_t l = 0; l < ahead.lines; l++, ahead.at += 64) __builtin_prefetch(ahead.at, 0, 2);
+		attend_ask_ahead(&ahead, ahead.lines);
 #pragma GCC unroll 4
 		for (size_t u = 0; u < 4; u++)
 			TILE_NAME(TILE, step)(sum, block + (s + u) * rows * TILE_UNIT, panel + (s + u) * TILE_STEP_BYTES, rows);
