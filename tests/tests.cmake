@@ -93,6 +93,13 @@ if(TARGET attend_cli AND NOT CMAKE_CROSSCOMPILING)
 	endforeach()
 endif()
 
+# ---- Against the reference: skipped where Python has no transformers -----------------------------------------------------------
+if(TARGET attend_cli AND NOT CMAKE_CROSSCOMPILING)
+	add_test(NAME reference COMMAND sh tests/reference/run.sh WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+	set_tests_properties(reference PROPERTIES LABELS "full;reference" TIMEOUT 300 SKIP_RETURN_CODE 77
+		ENVIRONMENT "ATTEND=$<TARGET_FILE:attend_cli>;${SANITIZER_ENVIRONMENT}")
+endif()
+
 # ---- What is installed -----------------------------------------------------------------------------------------------------
 find_program(ATTEND_CXX NAMES c++ g++ clang++)
 if(ATTEND_CXX)
