@@ -13,7 +13,8 @@ file(RELATIVE_PATH PREFIX_FROM_PC "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CM
 configure_file(cmake/attend.pc.in attend.pc @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/attend.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 install(FILES ${PUBLIC_HEADERS} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/attend")
-install(DIRECTORY models/pretrained/ DESTINATION "${CMAKE_INSTALL_DATADIR}/attend" PATTERN "expected.json" EXCLUDE)
+install(DIRECTORY models/pretrained/ DESTINATION "${CMAKE_INSTALL_DATADIR}/attend" PATTERN "expected.json" EXCLUDE
+	PATTERN "make" EXCLUDE)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
 
 if(TARGET attend_cli)
