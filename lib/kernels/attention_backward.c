@@ -109,6 +109,18 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 		                  ATTEND_FROM_C, NULL);
 }
 
+static float dot(const struct attend_row_table *table, const float *x, const float *y, size_t dim)
+{
+	float products[TILE];
+	double sum = 0.0;
+	for (size_t d = 0; d < dim; d += TILE) {
+		const size_t count = dim - d < TILE ? dim - d : TILE;
+		table->multiply(products, x + d, y + d, count);
+		sum += table->row_sum(products, count);
+	}
+	return (float)sum;
+}
+
 static void backward_head(const backward_job *j, size_t h)
 {
 	float *scratch = j->scratch + (j->serial_heads ? 0 : h) * j->head_floats;
@@ -124,12 +136,8 @@ static void backward_head(const backward_job *j, size_t h)
 		b.dropped = b.p + QUERIES * TILE;
 		b.ds = b.dropped + QUERIES * TILE;
 		b.c = b.ds + QUERIES * TILE;
-		for (size_t i = 0; i < a->tq; i++) {
-			const float *dout = g->dout + i * g->lddo + h * dim, *out = a->out + i * a->ldo + h * dim;
-			float c = 0.0f;
-			for (size_t d = 0; d < dim; d++) c += dout[d] * out[d];
-			b.c[i] = c;
-		}
+		for (size_t i = 0; i < a->tq; i++)
+			b.c[i] = dot(j->table, g->dout + i * g->lddo + h * dim, a->out + i * a->ldo + h * dim, dim);
 		for (size_t base = 0; base < a->tk; base += TILE) {
 			const size_t count = a->tk - base < TILE ? a->tk - base : TILE;
 			j->table->transpose(b.keys, g->k + base * g->ldk + h * dim, g->ldk, count, dim);

@@ -76,6 +76,7 @@ TILE_KERNEL(int8_tile, _tile_dpbusd)
 
 const struct attend_gemm_table attend_gemm_amx = {
 	GEMM_AVX512_COMMON,
+	GEMM_AVX512BF16_ROUND,
 	.kernel =
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,

@@ -192,6 +192,7 @@ void attend_finish_avx512(const attend_tile_out *out)
 
 const struct attend_gemm_table attend_gemm_avx512 = {
 	GEMM_AVX512_COMMON,
+	GEMM_AVX512_ROUND,
 	.kernel =
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,

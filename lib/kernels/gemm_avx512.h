@@ -56,13 +56,18 @@ void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse,
                             int32_t high);
 void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k);
 void attend_pair_bf16_avx512(float *y, const float *even, const float *odd, size_t count);
+void attend_round_bf16_avx512bf16(uint16_t *y, const float *x, size_t k);
+void attend_pair_bf16_avx512bf16(float *y, const float *even, const float *odd, size_t count);
 void attend_finish_avx512(const attend_tile_out *out);
 
 /* The entries of a table that all 512-bit levels have alike. */
 #define GEMM_AVX512_COMMON                                                                                  \
 	.nr = 32, .interleave = attend_interleave_avx512, .gather = attend_gather_avx512,                       \
 	.pack_int4 = attend_pack_int4_avx512, .range = attend_range_avx512, .quantize = attend_quantize_avx512, \
-	.round_bf16 = attend_round_bf16_avx512, .pair_bf16 = attend_pair_bf16_avx512, .finish = attend_finish_avx512
+	.finish = attend_finish_avx512
+/* Rounding to bf16, without and with instructions for it. */
+#define GEMM_AVX512_ROUND     .round_bf16 = attend_round_bf16_avx512, .pair_bf16 = attend_pair_bf16_avx512
+#define GEMM_AVX512BF16_ROUND .round_bf16 = attend_round_bf16_avx512bf16, .pair_bf16 = attend_pair_bf16_avx512bf16
 #define GEMM_AVX512_F32                                                                                         \
 	{                                                                                                           \
 		.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 1, .rate = 440, .part = 192, .tile = attend_f32_tile_avx512 \

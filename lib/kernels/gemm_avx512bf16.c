@@ -28,8 +28,36 @@ GEMM_UNROLLED void bf16_step(__m512 sum[BF16_MR][NV], const float *block, const 
 #define TILE_STEP_BYTES 128
 #include "lib/kernels/gemm_tile.h"
 
+/* Subnormals become zeros, as the products take them to be. */
+void attend_round_bf16_avx512bf16(uint16_t *y, const float *x, size_t k)
+{
+	size_t i = 0;
+	for (; i + 2 * LANES <= k; i += 2 * LANES)
+		_mm512_storeu_si512(y + i, (__m512i)_mm512_cvtne2ps_pbh(v_load(x + i + LANES), v_load(x + i)));
+	for (; i < k; i += LANES) {
+		const __mmask16 mask = (__mmask16)(k - i >= LANES ? 0xffff : v_mask(k - i));
+		_mm256_mask_storeu_epi16(y + i, mask, (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x + i)));
+	}
+}
+
+void attend_pair_bf16_avx512bf16(float *y, const float *even, const float *odd, size_t count)
+{
+	/* 0 16 1 17 .. 15 31 */
+	const __m512i places =
+		_mm512_add_epi32(_mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+	                                        _mm512_set1_epi32(0x10001)),
+	                     _mm512_set1_epi32(0x100000));
+	for (size_t j = 0; j < count; j += LANES) {
+		const __mmask16 mask = (__mmask16)(count - j >= LANES ? 0xffff : v_mask(count - j));
+		const __m512bh halves =
+			_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(mask, odd + j), _mm512_maskz_loadu_ps(mask, even + j));
+		_mm512_mask_storeu_epi32(y + j, mask, _mm512_permutexvar_epi16(places, (__m512i)halves));
+	}
+}
+
 const struct attend_gemm_table attend_gemm_avx512bf16 = {
 	GEMM_AVX512_COMMON,
+	GEMM_AVX512BF16_ROUND,
 	.kernel =
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,

@@ -49,6 +49,7 @@ void attend_int4_tile_avx512vnni(float *tile, const float *block, const unsigned
 
 const struct attend_gemm_table attend_gemm_avx512vnni = {
 	GEMM_AVX512_COMMON,
+	GEMM_AVX512_ROUND,
 	.kernel =
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,
