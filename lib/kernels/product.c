@@ -206,7 +206,8 @@ void attend_product_run(const attend_product *p)
 	const size_t panels = p->n / table->nr + (p->n % table->nr != 0);
 	if (job.chunks.count >= 3 * threads && !left->in_place) {
 		/* Rows enough for all: a task takes all panels and its blocks stay in the cache of the core that filled them. */
-		job.chunks = attend_runs_in(left->runs.count, (job.chunks.count + threads - 1) / threads * threads);
+		const size_t even = (job.chunks.count + threads - 1) / threads * threads;
+		job.chunks = attend_runs_in(left->runs.count, even < left->runs.count ? even : left->runs.count);
 		job.groups = attend_runs_in(panels, 1);
 		job.fill = true;
 	} else {

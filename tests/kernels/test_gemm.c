@@ -138,6 +138,29 @@ static void large(void **state)
 	for (size_t i = 0; i < 5; i++) guarded_free(all[i]);
 }
 
+/* Rows so long that a task has one block of them (dx through a vocabulary): blocks that do not divide among the team. */
+static void long_rows(void **state)
+{
+	(void)state;
+	enum { M = 170, N = 40, K = 60000 };
+	guarded a = guarded_random(M * K, 1, -1.0f, 1.0f), b = guarded_random(K * N, 2, -1.0f, 1.0f);
+	guarded first = guarded_make(M * N, 0), other = guarded_make(M * N, 5);
+	FOR_LEVELS(level)
+	{
+		for (size_t m = 84; m <= M; m += 14) {
+			for (int threads = 1; threads <= 4; threads++) {
+				guarded *to = threads == 1 ? &first : &other;
+				attend_set_threads(threads);
+				gemm(false, false, m, N, K, 1.0f, a.data, K, b.data, N, 0.0f, to->data, N);
+				if (threads > 1 && level != ATTEND_ISA_PORTABLE) assert_same_bits(first.data, other.data, m * N);
+			}
+		}
+	}
+	attend_set_threads(0);
+	guarded *all[] = {&a, &b, &first, &other};
+	for (size_t i = 0; i < 4; i++) guarded_free(all[i]);
+}
+
 static void backward(void **state)
 {
 	(void)state;
@@ -235,10 +258,8 @@ static void bench(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(against_double),
-		cmocka_unit_test(mixed),
-		cmocka_unit_test(large),
-		cmocka_unit_test(backward),
+		cmocka_unit_test(against_double), cmocka_unit_test(mixed),    cmocka_unit_test(large),
+		cmocka_unit_test(long_rows),      cmocka_unit_test(backward),
 	};
 	if (bench_asked(argc, argv)) {
 		bench(argc, argv);
