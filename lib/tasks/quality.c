@@ -237,6 +237,13 @@ static attend_status run_line(comparison *c, size_t head, const attend_text *lin
 	return status;
 }
 
+static bool is_blank(const char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r') return false;
+	return true;
+}
+
 static attend_status run_text(comparison *c, const char *path)
 {
 	char *text;
@@ -256,7 +263,7 @@ static attend_status run_text(comparison *c, const char *path)
 	for (const char *p = text; !causal && p < text + size && status == ATTEND_OK; line++) {
 		const char *end = memchr(p, '\n', (size_t)(text + size - p));
 		const size_t length = (size_t)((end != NULL ? end : text + size) - p);
-		if (length > 0) status = run_line(c, head, &(attend_text){.text = p, .size = length}, &rng);
+		if (!is_blank(p, length)) status = run_line(c, head, &(attend_text){.text = p, .size = length}, &rng);
 		if (status != ATTEND_OK) break;
 		p += length + 1;
 	}

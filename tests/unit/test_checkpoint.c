@@ -56,7 +56,8 @@ static void test_folders(void **state)
 	assert_fails(ATTEND_ERR_NOTFOUND, "no config.json in this folder",
 	             attend_checkpoint_load(&c, in_root("empty"), NULL));
 	text_file("empty/config.json", "{\"model_type\": \"bert\"}");
-	assert_fails(ATTEND_ERR_NOTFOUND, "expected model.safetensors or pytorch_model.bin, or the index of one, found neither",
+	assert_fails(ATTEND_ERR_NOTFOUND,
+	             "expected model.safetensors or pytorch_model.bin, or the index of one, found neither",
 	             attend_checkpoint_load(&c, in_root("empty"), NULL));
 	text_file("empty/tf_model.h5", "x");
 	assert_fails(ATTEND_ERR_NOTFOUND, "found only tf_model.h5: convert it",
