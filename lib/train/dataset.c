@@ -69,6 +69,7 @@ static attend_status read_multi(reader *r, const attend_field *cell, attend_exam
 			r->d->multi[r->multi_count++] = id;
 			e->label_count++;
 		}
+		if (stop == end) break;
 		at = stop + n;
 	}
 	return ATTEND_OK; /* no label at all is a label set too */
@@ -301,6 +302,10 @@ static attend_status open_with(reader *r)
 	size_t blank = 0;
 	while (blank < size && strchr(" \t\r\n", d->text[blank]) && d->text[blank]) blank++;
 	if (blank == size) return attend_fail(ATTEND_ERR_DATA, "%s: the file is empty", d->path);
+	const char *const carriage = memchr(d->text, '\n', size) ? NULL : memchr(d->text + blank, '\r', size - blank);
+	if (carriage && carriage[strspn(carriage, "\r")])
+		return attend_fail(ATTEND_ERR_DATA, "%s: lines end with carriage returns alone, newlines are expected",
+		                   d->path);
 	if (options.format == ATTEND_DATA_AUTO) options.format = attend_data_format_guess(d->path, d->text, size);
 	if (options.delimiter == '\t' && options.format == ATTEND_DATA_PLAIN) options.format = ATTEND_DATA_TSV;
 	if (options.delimiter == ' ' && options.format == ATTEND_DATA_PLAIN) options.format = ATTEND_DATA_SPACE;

@@ -101,35 +101,45 @@ static char detect_delimiter(const char *text, size_t size)
 	return candidates[best];
 }
 
-/* One quoted field at text[*at] == '"': unquoted in place. Returns the problem, or NULL. */
-static const char *quoted_field(char *text, size_t size, size_t *at, size_t *line, char delimiter, size_t *length)
-{
-	size_t to = *at, from = *at + 1;
-	const size_t start = to;
-	for (; from < size; from++) {
-		*line += text[from] == '\n';
-		if (text[from] == '"') {
-			if (from + 1 < size && text[from + 1] == '"') from++;
-			else break;
-		}
-		text[to++] = text[from];
-	}
-	*length = to - start;
-	if (from >= size) {
-		*at = size;
-		return "a quote is not closed";
-	}
-	*at = from + 1;
-	if (*at < size && text[*at] != delimiter && text[*at] != '\n' && text[*at] != '\r')
-		return "text after a closing quote";
-	return NULL;
-}
-
-/* To the end of the physical line: after a problem inside a row. */
+/* To the end of the physical line. */
 static size_t line_end(const char *text, size_t size, size_t at)
 {
 	const char *end = at < size ? memchr(text + at, '\n', size - at) : NULL;
 	return end ? (size_t)(end - text) : size;
+}
+
+/* Where the quote that closes the one at text[at] stands; size: nowhere. */
+static size_t closing_quote(const char *text, size_t size, size_t at)
+{
+	while (++at < size) {
+		if (text[at] != '"') continue;
+		if (at + 1 == size || text[at + 1] != '"') return at;
+		at++;
+	}
+	return size;
+}
+
+/* One quoted field at text[*at] == '"': unquoted in place, *at moves behind it. Returns the problem, or NULL; after a problem nothing
+ * has changed and the row ends with the line that the field began in, so that one stray quote does not swallow the rows below. */
+static const char *quoted_field(char *text, size_t size, size_t *at, size_t *line, char delimiter, size_t *length)
+{
+	const size_t start = *at, end = closing_quote(text, size, start);
+	const char after = end + 1 < size ? text[end + 1] : '\n';
+	const bool closed = end < size;
+	if (!closed || (after != delimiter && after != '\n' && after != '\r')) {
+		*at = line_end(text, size, start);
+		*length = 0;
+		return closed ? "text after a closing quote" : "a quote is not closed";
+	}
+	size_t to = start;
+	for (size_t from = start + 1; from < end; from++) {
+		*line += text[from] == '\n';
+		if (text[from] == '"') from++;
+		text[to++] = text[from];
+	}
+	*length = to - start;
+	*at = end + 1;
+	return NULL;
 }
 
 /* One row from text[at] on; returns where the next begins. NULs are written behind fields once the byte there was read. */
@@ -138,13 +148,11 @@ static attend_status csv_row(collector *c, char *text, size_t size, size_t *posi
 	size_t at = *position;
 	ATTEND_TRY(begin_record(c, *line));
 	for (;;) {
+		const char *problem = NULL;
 		size_t start = at, length = 0;
 		if (at < size && text[at] == '"') {
-			const char *problem = quoted_field(text, size, &at, line, delimiter, &length);
-			if (problem) {
-				last_record(c)->problem = problem;
-				at = line_end(text, size, at);
-			}
+			problem = quoted_field(text, size, &at, line, delimiter, &length);
+			if (problem) last_record(c)->problem = problem;
 		} else {
 			while (at < size && text[at] != delimiter && text[at] != '\n') at++;
 			length = at - start;
@@ -153,9 +161,11 @@ static attend_status csv_row(collector *c, char *text, size_t size, size_t *posi
 		}
 		if (at < size && text[at] == '\r') at++;
 		const char stop = at < size ? text[at] : '\n';
-		ATTEND_TRY(add_field(c, text + start, length));
-		if (memchr(text + start, '\0', length)) last_record(c)->problem = "a NUL byte";
-		text[start + length] = '\0';
+		if (!problem) {
+			ATTEND_TRY(add_field(c, text + start, length));
+			if (memchr(text + start, '\0', length)) last_record(c)->problem = "a NUL byte";
+			text[start + length] = '\0';
+		}
 		if (at < size) text[at] = '\0';
 		at++;
 		if (stop == '\n') break;
@@ -205,24 +215,49 @@ static attend_status space_line(collector *c, char *text, size_t size)
 	return add_field(c, space + 1, size - (size_t)(space + 1 - text));
 }
 
-/* Labels joined by '\x1f', then the text. */
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Labels, wherever they stand (as fastText reads them), joined by '\x1f'; then the text without them. */
 static attend_status fasttext_line(collector *c, char *text, size_t size)
 {
-	size_t at = 0, labels = 0;
-	while (size - at >= 9 && memcmp(text + at, "__label__", 9) == 0) {
-		at += 9;
-		if (labels) text[labels++] = '\x1f';
-		while (at < size && text[at] != ' ' && text[at] != '\t') text[labels++] = text[at++];
-		while (at < size && (text[at] == ' ' || text[at] == '\t')) at++;
+	size_t labels = 0, kept = 0;
+	bool found = false;
+	char *rest = malloc(size + 1);
+	if (!rest) return attend_fail_memory(size + 1, "records");
+	for (size_t at = 0; at < size;) {
+		size_t end = at;
+		while (end < size && !is_blank(text[end])) end++;
+		const bool label = end - at >= 9 && memcmp(text + at, "__label__", 9) == 0;
+		size_t next = end;
+		while (next < size && is_blank(text[next])) next++;
+		if (label) { /* a name and its separator are shorter than "__label__" and name: never over bytes that are to come */
+			if (memchr(text + at, '\x1f', end - at)) last_record(c)->problem = "a control character in a label";
+			if (found) text[labels++] = '\x1f';
+			memmove(text + labels, text + at + 9, end - at - 9);
+			labels += end - at - 9;
+			found = true;
+		} else {
+			memcpy(rest + kept, text + at, next - at);
+			kept += next - at;
+		}
+		at = next;
 	}
-	if (at == 0) {
-		last_record(c)->problem = "no __label__ at the beginning";
-		return ATTEND_OK;
+	while (kept && is_blank(rest[kept - 1])) kept--;
+	attend_status status = ATTEND_OK;
+	if (found) {
+		text[labels] = '\0';
+		memcpy(text + labels + 1, rest, kept); /* both together are shorter than the line was */
+		text[labels + 1 + kept] = '\0';
+		status = add_field(c, text, labels);
+		if (status == ATTEND_OK) status = add_field(c, text + labels + 1, kept);
+	} else {
+		last_record(c)->problem = "no __label__";
 	}
-	ATTEND_TRY(add_field(c, text, labels));
-	ATTEND_TRY(add_field(c, text + at, size - at));
-	if (labels < at) text[labels] = '\0'; /* always: "__label__" is longer than a separator */
-	return ATTEND_OK;
+	free(rest);
+	return status;
 }
 
 /* ---- JSON lines ------------------------------------------------------------------------------------------------------------------- */
@@ -245,7 +280,10 @@ static attend_status json_text(attend_buffer *storage, const attend_json *value,
 				*problem = "lists inside a list";
 				return ATTEND_OK;
 			}
+			const size_t start = storage->size;
 			ATTEND_TRY(json_text(storage, v, problem));
+			if (storage->size > start && memchr(storage->data + start, '\x1f', storage->size - start))
+				*problem = "a control character in a list";
 		}
 		return ATTEND_OK;
 	}
@@ -259,6 +297,8 @@ static attend_status json_text(attend_buffer *storage, const attend_json *value,
 	free(text);
 	return ATTEND_OK;
 }
+
+enum { LABEL_MEMBER = 2 }; /* of text, pair, label */
 
 static attend_status json_line(collector *c, attend_buffer *storage, const char *text, size_t size,
                                const char *const *members, size_t count)
@@ -277,6 +317,9 @@ static attend_status json_line(collector *c, attend_buffer *storage, const char 
 		const size_t start = storage->size;
 		const bool absent = !value || attend_json_type(value) == ATTEND_JSON_NULL;
 		if (!absent) status = json_text(storage, value, &problem);
+		if (!absent && i == LABEL_MEMBER && attend_json_type(value) == ATTEND_JSON_STRING && storage->size > start &&
+		    memchr(storage->data + start, '\x1f', storage->size - start))
+			problem = "a control character in a label"; /* it would pass for two labels */
 		const size_t length = storage->size - start;
 		attend_buffer_append(storage, "", 1);
 		/* an offset for now; SIZE_MAX length marks what the object lacks */

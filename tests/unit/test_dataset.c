@@ -191,6 +191,121 @@ static void test_bad_rows(void **state)
 	refuse("e.tsv", "a\tb\n", &encoding, "no encoding is called 'ebcdic'");
 }
 
+/* One stray quote costs its own row only, and the rows below keep their lines. */
+static void test_quotes(void **state)
+{
+	(void)state;
+	const attend_dataset_options skip = {.skip_bad = true};
+	attend_dataset *d = open_text("open.csv", "text,label\n\"open,x\na,x\n\"b\nc\",y\n\"d \"\"e\",y\nf,x\n", &skip);
+	assert_int_equal(d->count, 4);
+	assert_int_equal(d->skipped, 1);
+	assert_string_equal(d->first_problem + strlen(d->path), ":2: text after a closing quote");
+	check_row(d, 0, "a", "x");
+	check_row(d, 1, "b\nc", "y");
+	assert_int_equal(d->examples[1].line, 4);
+	check_row(d, 2, "d \"e", "y");
+	assert_int_equal(d->examples[2].line, 6);
+	check_row(d, 3, "f", "x");
+	attend_dataset_free(d);
+	d = open_text("last.csv", "text,label\na,x\n\"open,y\nb,y\nc,x\n", &skip);
+	assert_int_equal(d->count, 3);
+	assert_int_equal(d->skipped, 1);
+	assert_string_equal(d->first_problem + strlen(d->path), ":3: a quote is not closed");
+	attend_dataset_free(d);
+	/* in UTF-16 with its mark, a newline and a doubled quote inside */
+	static const char text[] = "text,label\n\"a\n\"\"b\"\"\",x\nc,y\n";
+	char wide[2 + 2 * sizeof text] = "\xFE\xFF";
+	for (size_t i = 0; i + 1 < sizeof text; i++) wide[2 + 2 * i] = 0, wide[3 + 2 * i] = text[i];
+	assert_int_equal(attend_dataset_open(&d, write_file("wide.csv", wide, 2 * sizeof text), NULL), ATTEND_OK);
+	check_row(d, 0, "a\n\"b\"", "x");
+	check_row(d, 1, "c", "y");
+	attend_dataset_free(d);
+	const attend_dataset_options windows = {.encoding = "windows-1252"};
+	d = open_text("w.csv",
+	              "text,label\n\x93"
+	              "caf\xE9\x94 \x80,x\n",
+	              &windows);
+	check_row(d, 0,
+	          "\xE2\x80\x9C"
+	          "caf\xC3\xA9\xE2\x80\x9D \xE2\x82\xAC",
+	          "x");
+	attend_dataset_free(d);
+	refuse("old.csv", "text,label\ra,x\rb,y\r", NULL, "carriage returns alone");
+}
+
+/* fastText takes a label wherever it stands; what would pass for two labels is refused. */
+static void test_labels_inside(void **state)
+{
+	(void)state;
+	attend_dataset *d =
+		open_text("inside.txt", "__label__b a  text __label__a\t__label__c of words \n__label__a x\n", NULL);
+	assert_int_equal(d->kind, ATTEND_LABELS_MULTI);
+	check_row(d, 0, "a  text of words", NULL);
+	assert_int_equal(d->examples[0].label_count, 3);
+	check_row(d, 1, "x", NULL);
+	assert_int_equal(d->examples[1].label_count, 1);
+	attend_dataset_free(d);
+	refuse("unit.txt",
+	       "__label__a\x1f"
+	       "b text\n",
+	       NULL, "unit.txt:1: a control character in a label");
+	refuse("unit.jsonl", "{\"text\": \"a\", \"label\": \"x\\u001fy\"}\n", NULL,
+	       "unit.jsonl:1: a control character in a label");
+	refuse("list.jsonl", "{\"text\": \"a\", \"label\": [\"x\\u001fy\"]}\n", NULL,
+	       "list.jsonl:1: a control character in a list");
+	refuse("alone.txt", "__label__a __label__b\n", NULL, "alone.txt:1: an empty text");
+	refuse("word.txt", "__label__a x\nsome__label__b text\n", NULL, "word.txt:2: no __label__");
+}
+
+/* Characters that lie across the edges of the pieces a file is read in, plain and packed; the same by lines as in one. */
+static void test_pieces(void **state)
+{
+	(void)state;
+	enum { SIZE = 400000 };
+	static char text[SIZE + 8], wide[2 * SIZE + 16];
+	size_t size = 0, width = 0;
+	for (size_t i = 0; size < SIZE; i++) { /* U+1F600, e acute, newline, in a rhythm that meets every edge */
+		const char *const letter = i % 7 == 3     ? "\xF0\x9F\x98\x80"
+		                           : i % 3 == 1   ? "\xC3\xA9"
+		                           : i % 101 == 0 ? "\n"
+		                                          : "z";
+		memcpy(text + size, letter, strlen(letter));
+		size += strlen(letter);
+		static const char face[] = "\x3D\xD8\x00\xDE";
+		if (i % 7 == 3) memcpy(wide + width, face, 4);
+		else wide[width] = i % 3 == 1 ? (char)0xE9 : *letter, wide[width + 1] = 0;
+		width += i % 7 == 3 ? 4 : 2;
+	}
+	char path[3][128], *out = NULL;
+	snprintf(path[0], sizeof path[0], "%s", write_file("pieces.txt", text, size));
+	snprintf(path[1], sizeof path[1], "%s", write_file("pieces16.txt", wide, width));
+	snprintf(path[2], sizeof path[2], "%s/pieces.txt.gz", folder);
+	gzFile packed = gzopen(path[2], "wb");
+	assert_non_null(packed);
+	assert_int_equal(gzwrite(packed, text, (unsigned)size), size);
+	assert_int_equal(gzclose(packed), Z_OK);
+	for (int i = 0; i < 3; i++) {
+		const char *const encoding = i == 1 ? "utf-16le" : NULL;
+		size_t got = 0;
+		assert_int_equal(attend_textfile_read(&out, &got, path[i], encoding), ATTEND_OK);
+		assert_int_equal(got, size);
+		assert_memory_equal(out, text, size);
+		free(out);
+		attend_textstream *stream = NULL;
+		assert_int_equal(attend_textstream_open(&stream, path[i], encoding), ATTEND_OK);
+		const char *line;
+		size_t at = 0;
+		do {
+			assert_int_equal(attend_textstream_line(stream, &line, &got), ATTEND_OK);
+			assert_memory_equal(line, text + at, got);
+			at += got;
+			assert_true(at == size || !got || line[got - 1] == '\n');
+		} while (got);
+		assert_int_equal(at, size);
+		attend_textstream_close(stream);
+	}
+}
+
 static void test_regression_and_split(void **state)
 {
 	(void)state;
@@ -237,6 +352,9 @@ int main(void)
 		cmocka_unit_test(test_encodings),
 		cmocka_unit_test(test_gzip),
 		cmocka_unit_test(test_bad_rows),
+		cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_labels_inside),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_regression_and_split),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
