@@ -116,6 +116,31 @@ void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k
 	attend_split(touched * heads, (t / touched + 1) * head_dim * 4, store_heads, &job);
 }
 
+typedef struct copy_job {
+	float *to;
+	const float *from;
+	size_t filled, heads, head_dim;
+} copy_job;
+
+/* One index is a head of a tile: of every row of keys the filled lines, of values the filled rows. */
+static void copy_heads(void *arg, size_t begin, size_t end)
+{
+	const copy_job *j = arg;
+	const size_t lanes = (j->filled + 15) / 16 * 16, half = j->heads * j->head_dim * TILE;
+	for (size_t index = begin; index < end; index++) {
+		const size_t at = index / j->heads * 2 * half + index % j->heads * j->head_dim * TILE;
+		for (size_t d = 0; d < j->head_dim; d++)
+			memcpy(j->to + at + d * TILE, j->from + at + d * TILE, lanes * sizeof(float));
+		memcpy(j->to + at + half, j->from + at + half, j->filled * j->head_dim * sizeof(float));
+	}
+}
+
+void attend_kv_copy(float *to, const float *from, size_t tiles, size_t filled, size_t heads, size_t head_dim)
+{
+	copy_job job = {to, from, filled, heads, head_dim};
+	if (filled != 0) attend_split(tiles * heads, (filled + 16) * head_dim, copy_heads, &job);
+}
+
 /* ---- A block of queries of one head ----------------------------------------------------------------------------------- */
 typedef struct query_block {
 	const attend_attention *a;

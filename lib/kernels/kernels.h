@@ -153,6 +153,9 @@ size_t attend_kv_tile_floats(size_t heads, size_t head_dim);
 /* Store t rows of k and v (row i: heads side by side, [H*K]) as key positions first .. first+t-1. tiles[p / TILE] holds p. */
 void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
                      size_t ldv, size_t heads, size_t head_dim);
+/* to = the first `filled` <= TILE positions of `from`, both `tiles` tiles one behind the other; what follows is left without
+ * meaning. */
+void attend_kv_copy(float *to, const float *from, size_t tiles, size_t filled, size_t heads, size_t head_dim);
 
 /* One sequence (or one row of a decoding batch):
  *   s(h,i,j) = scale * q(i,h).k(j,h) + distance_bias[h][clamp(pk(j)-pq(i))] + dense_bias(h,i,j), -inf where j is not visible

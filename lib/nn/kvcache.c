@@ -56,10 +56,9 @@ attend_status attend_cache_reserve(attend_cache *cache, int slot, size_t count)
 		if (cache->refs[s->pages[i]] == 1) continue;
 		const int32_t page = take_page(cache);
 		if (page < 0) return pool_full(cache);
-		if (i == first && s->length % ATTEND_KV_TILE) {
-			memcpy(attend_cache_tile(cache, page, 0), attend_cache_tile(cache, s->pages[i], 0),
-			       cache->layers * cache->tile_floats * sizeof(float));
-		}
+		if (i == first)
+			attend_kv_copy(attend_cache_tile(cache, page, 0), attend_cache_tile(cache, s->pages[i], 0), cache->layers,
+			               s->length % ATTEND_KV_TILE, cache->heads, cache->head_dim);
 		drop_page(cache, s->pages[i]);
 		s->pages[i] = page;
 	}

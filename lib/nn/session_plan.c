@@ -339,6 +339,8 @@ static void plan_cache(planner *p, attend_session *session)
 	if (o->cache_slots == 0) return;
 	const size_t slots = o->cache_slots;
 	c->layers = attend_stack_runs(a);
+	c->heads = a->heads;
+	c->head_dim = a->head_dim;
 	c->tile_floats = attend_kv_tile_floats(a->heads, a->head_dim);
 	c->slot_count = slots;
 	c->slot_pages = pages_for(o->cache_length);

@@ -370,6 +370,27 @@ static void store_keeps_neighbours(void **state)
 	}
 }
 
+static void copy_takes_what_is_filled(void **state)
+{
+	(void)state;
+	static const size_t fills[] = {0, 1, 15, 16, 17, 40, TILE - 1, TILE};
+	const size_t heads = 3, dim = 5, tiles = 2, half = heads * dim * TILE;
+	guarded from = guarded_random(tiles * 2 * half, 3, -1, 1);
+	for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
+		guarded to = guarded_make(tiles * 2 * half, 4);
+		memset(to.data, 0, tiles * 2 * half * sizeof(float));
+		attend_kv_copy(to.data, from.data, tiles, fills[i], heads, dim);
+		for (size_t n = 0; n < tiles * heads * dim * fills[i]; n++) {
+			const size_t p = n % fills[i], d = n / fills[i] % dim, h = n / fills[i] / dim % heads;
+			const size_t tile = n / fills[i] / dim / heads * 2 * half;
+			const size_t k = tile + (h * dim + d) * TILE + p, v = tile + half + (h * TILE + p) * dim + d;
+			assert_true(to.data[k] == from.data[k] && to.data[v] == from.data[v]);
+		}
+		guarded_free(&to);
+	}
+	guarded_free(&from);
+}
+
 /* ---- --bench ----------------------------------------------------------------------------------------------------------------- */
 static void bench(size_t heads, size_t dim, size_t tq, size_t tk, bool causal)
 {
@@ -409,6 +430,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(chunks_and_steps),
 		cmocka_unit_test(neighbours_and_threads),
 		cmocka_unit_test(store_keeps_neighbours),
+		cmocka_unit_test(copy_takes_what_is_filled),
 	};
 	if (bench_asked(argc, argv)) {
 		bench(12, 64, 16, 16, false);
