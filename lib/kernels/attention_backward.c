@@ -3,19 +3,14 @@
  *   dv_j += sum_i P_ij dout_i ; dP = dout v^T ; dp = dropout(dP) ; c_i = dout_i . out_i
  *   ds = p (dp - c) ; dbias += ds ; dq_i += scale sum_j ds_ij k_j ; dk_j += scale sum_i ds_ij q_i
  * A task is one head: it walks the sequences, tiles and queries in order, so that the sums do not depend on the team, also
- * where sequences share a bias. In mixed precision, on tile registers, the products of dP, dv, dq and dk are rounded to bf16; p is
- * not, so that it is the forward's. */
+ * where sequences share a bias. */
 #include <math.h>
 #include <string.h>
 
 #include "lib/core/threads.h"
 #include "lib/kernels/attention_tile.h"
-#include "lib/kernels/gemm_table.h"
 
-/* Queries of a block: in f32 what the L1 cache holds; mixed enough to be worth packing for. */
-enum { TILE = ATTEND_KV_TILE, QUERIES = 48, MIXED_QUERIES = 128 };
-/* Queries times keys from which mixed products pay. */
-enum { MIXED_SCORES = 64 * 96 };
+enum { TILE = ATTEND_KV_TILE, QUERIES = 48 };
 
 typedef struct backward_job {
 	const attend_attention_grad *sequences;
@@ -25,35 +20,15 @@ typedef struct backward_job {
 	bool serial_heads; /* heads share a gradient */
 } backward_job;
 
-static bool is_mixed(const attend_attention_grad *g)
-{
-	return g->bf16 && g->forward.tq * g->forward.tk >= MIXED_SCORES &&
-	       attend_gemm_kernels()->kernel[ATTEND_PACK_BF16].tiled;
-}
-
-/* Floats for packing the largest of a block's mixed products. */
-static size_t mixed_floats(size_t dim)
-{
-	const size_t dp = attend_gemm_scratch(MIXED_QUERIES, TILE, dim), dq = attend_gemm_scratch(MIXED_QUERIES, dim, TILE),
-				 dk = attend_gemm_scratch(TILE, dim, MIXED_QUERIES);
-	const size_t most = dp > dq ? dp : dq;
-	return ((most > dk ? most : dk) + 63) / 64 * 16;
-}
-
-/* One head's scratch, all in multiples of 64 bytes: keys and values by lanes [K][TILE], keys by rows, dk and dv [TILE][K];
- * queries and dout of a block [queries][K]; three blocks [queries][TILE]; c of the longest sequence; operands of mixed
- * products. Rows are copied here because in q, k, v they lie a few kilobytes apart and would share a few sets of the cache. */
+/* One head's scratch: keys and values by lanes [K][TILE] each, four blocks [QUERIES][TILE], c of the longest sequence. */
 static size_t head_floats(const attend_attention_grad *sequences, size_t count)
 {
 	size_t longest = 0, dim = 0;
-	const bool mixed = count > 0 && attend_gemm_kernels()->kernel[ATTEND_PACK_BF16].tiled;
 	for (size_t i = 0; i < count; i++) {
 		if (sequences[i].forward.tq > longest) longest = sequences[i].forward.tq;
 		if (sequences[i].forward.head_dim > dim) dim = sequences[i].forward.head_dim;
 	}
-	const size_t queries = mixed ? MIXED_QUERIES : QUERIES;
-	return 5 * dim * TILE + 2 * ((queries * dim + 15) & ~(size_t)15) + 3 * queries * TILE +
-	       ((longest + 15) & ~(size_t)15) + (mixed ? mixed_floats(dim) : 0);
+	return 2 * dim * TILE + 3 * QUERIES * TILE + ((longest + 15) & ~(size_t)15);
 }
 
 static size_t most_heads(const attend_attention_grad *sequences, size_t count)
@@ -68,32 +43,8 @@ typedef struct head_block {
 	const attend_attention_grad *g;
 	const struct attend_row_table *table;
 	size_t h;
-	float *keys, *values, *key_rows, *dk, *dv, *q, *dout, *p, *dropped, *ds, *c;
-	void *packed; /* NULL: f32 */
+	float *keys, *values, *p, *dropped, *ds, *c;
 } head_block;
-
-/* c [rows,K] += a b, element (r, k) of a at a[r*a_row + k*a_step], one of them 1; b [steps,K]. */
-static void accumulate(const head_block *b, float *c, size_t ldc, const float *a, size_t a_row, size_t a_step,
-                       const float *right, size_t rows, size_t steps)
-{
-	const size_t dim = b->g->forward.head_dim;
-	if (b->packed == NULL)
-		b->table->product(c, ldc, a, a_row, a_step, right, dim, rows, steps, dim, ATTEND_FROM_C, NULL);
-	else
-		attend_gemm_bf16(a_row == 1, false, rows, dim, steps, 1.0f, a, a_row == 1 ? a_step : a_row, right, dim, 1.0f, c,
-		                 ldc, b->packed);
-}
-
-static void copy_rows(float *y, const float *x, size_t ldx, size_t rows, size_t width)
-{
-	for (size_t r = 0; r < rows; r++) memcpy(y + r * width, x + r * ldx, width * sizeof *y);
-}
-
-static void add_rows(const head_block *b, float *y, size_t ldy, const float *x, size_t rows)
-{
-	const size_t dim = b->g->forward.head_dim;
-	for (size_t r = 0; r < rows; r++) b->table->add(y + r * ldy, x + r * dim, dim);
-}
 
 static void add_bias_gradients(const head_block *b, size_t i, size_t base, attend_lane_range lanes, const float *ds)
 {
@@ -117,7 +68,7 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	const attend_attention_grad *g = b->g;
 	const attend_attention *a = &g->forward;
 	const size_t dim = a->head_dim, column = b->h * dim;
-	attend_lane_range lanes[MIXED_QUERIES];
+	attend_lane_range lanes[QUERIES];
 	bool any = false;
 	for (size_t r = 0; r < rows; r++) {
 		lanes[r] = tile_range(attend_attention_range(a, first + r), base, count);
@@ -126,14 +77,9 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	}
 	if (!any) return;
 
-	copy_rows(b->q, a->q + first * a->ldq + column, a->ldq, rows, dim);
-	copy_rows(b->dout, g->dout + first * g->lddo + column, g->lddo, rows, dim);
-	b->table->product(b->p, TILE, b->q, dim, 1, b->keys, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
-	if (b->packed == NULL)
-		b->table->product(b->ds, TILE, b->dout, dim, 1, b->values, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
-	else
-		attend_gemm_bf16(false, true, rows, count, dim, 1.0f, b->dout, dim, g->v + base * g->ldv + column, g->ldv, 0.0f,
-		                 b->ds, TILE, b->packed);
+	const float *q = a->q + first * a->ldq + column, *dout = g->dout + first * g->lddo + column;
+	b->table->product(b->p, TILE, q, a->ldq, 1, b->keys, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
+	b->table->product(b->ds, TILE, dout, g->lddo, 1, b->values, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
 	for (size_t r = 0; r < rows; r++) {
 		const size_t i = first + r;
 		float *p = b->p + r * TILE, *dropped = b->dropped + r * TILE, *ds = b->ds + r * TILE;
@@ -152,9 +98,15 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 		if (lanes[r].lo < lanes[r].hi) add_bias_gradients(b, i, base, lanes[r], ds);
 		b->table->scale(ds, ds, a->scale, count);
 	}
-	if (g->dv) accumulate(b, b->dv, dim, a->dropout > 0.0f ? b->dropped : b->p, 1, TILE, b->dout, count, rows);
-	if (g->dq) accumulate(b, g->dq + first * g->lddq + column, g->lddq, b->ds, TILE, 1, b->key_rows, rows, count);
-	if (g->dk) accumulate(b, b->dk, dim, b->ds, 1, TILE, b->q, count, rows);
+	if (g->dv)
+		b->table->product(g->dv + base * g->lddv + column, g->lddv, a->dropout > 0.0f ? b->dropped : b->p, 1, TILE,
+		                  dout, g->lddo, count, rows, dim, ATTEND_FROM_C, NULL);
+	if (g->dq)
+		b->table->product(g->dq + first * g->lddq + column, g->lddq, b->ds, TILE, 1, g->k + base * g->ldk + column,
+		                  g->ldk, rows, count, dim, ATTEND_FROM_C, NULL);
+	if (g->dk)
+		b->table->product(g->dk + base * g->lddk + column, g->lddk, b->ds, 1, TILE, q, a->ldq, count, rows, dim,
+		                  ATTEND_FROM_C, NULL);
 }
 
 static float dot(const struct attend_row_table *table, const float *x, const float *y, size_t dim)
@@ -178,32 +130,20 @@ static void backward_head(const backward_job *j, size_t h)
 		const size_t dim = a->head_dim;
 		if (h >= a->heads) continue;
 		head_block b = {.g = g, .table = j->table, .h = h};
-		const bool mixed = is_mixed(g);
-		const size_t queries = mixed ? MIXED_QUERIES : QUERIES;
 		b.keys = scratch;
 		b.values = b.keys + dim * TILE;
-		b.key_rows = b.values + dim * TILE;
-		b.dk = b.key_rows + dim * TILE;
-		b.dv = b.dk + dim * TILE;
-		b.q = b.dv + dim * TILE;
-		b.dout = b.q + ((queries * dim + 15) & ~(size_t)15);
-		b.p = b.dout + ((queries * dim + 15) & ~(size_t)15);
-		b.dropped = b.p + queries * TILE;
-		b.ds = b.dropped + queries * TILE;
-		b.c = b.ds + queries * TILE;
-		if (mixed) b.packed = b.c + ((a->tq + 15) & ~(size_t)15);
+		b.p = b.values + dim * TILE;
+		b.dropped = b.p + QUERIES * TILE;
+		b.ds = b.dropped + QUERIES * TILE;
+		b.c = b.ds + QUERIES * TILE;
 		for (size_t i = 0; i < a->tq; i++)
 			b.c[i] = dot(j->table, g->dout + i * g->lddo + h * dim, a->out + i * a->ldo + h * dim, dim);
 		for (size_t base = 0; base < a->tk; base += TILE) {
 			const size_t count = a->tk - base < TILE ? a->tk - base : TILE;
 			j->table->transpose(b.keys, g->k + base * g->ldk + h * dim, g->ldk, count, dim);
-			if (!mixed) j->table->transpose(b.values, g->v + base * g->ldv + h * dim, g->ldv, count, dim);
-			copy_rows(b.key_rows, g->k + base * g->ldk + h * dim, g->ldk, count, dim);
-			memset(b.dk, 0, 2 * dim * TILE * sizeof *b.dk); /* and dv */
-			for (size_t first = 0; first < a->tq; first += queries)
-				backward_block(&b, first, a->tq - first < queries ? a->tq - first : queries, base, count);
-			if (g->dk) add_rows(&b, g->dk + base * g->lddk + h * dim, g->lddk, b.dk, count);
-			if (g->dv) add_rows(&b, g->dv + base * g->lddv + h * dim, g->lddv, b.dv, count);
+			j->table->transpose(b.values, g->v + base * g->ldv + h * dim, g->ldv, count, dim);
+			for (size_t first = 0; first < a->tq; first += QUERIES)
+				backward_block(&b, first, a->tq - first < QUERIES ? a->tq - first : QUERIES, base, count);
 		}
 	}
 }

@@ -209,7 +209,6 @@ typedef struct attend_attention_grad {
 	size_t lddv;
 	float *d_distance_bias;
 	float *d_dense_bias;
-	bool bf16; /* dout v^T, dq, dk and dv by attend_gemm_bf16 where that pays on products so small */
 } attend_attention_grad;
 size_t attend_attention_backward_scratch(const attend_attention_grad *sequences, size_t count);
 void attend_attention_backward(const attend_attention_grad *sequences, size_t count, void *scratch);

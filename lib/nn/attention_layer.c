@@ -308,7 +308,6 @@ static void self_inner_backward(attend_pass *pass, float *dn, bool overwrite, co
 			.lddk = ld,
 			.dv = scratch->d_qkv + at * ld + 2 * inner,
 			.lddv = ld,
-			.bf16 = session->network->pack_type == ATTEND_PACK_BF16,
 		};
 		if (pass->state->d_distance_bias)
 			g->d_distance_bias = pass->state->d_distance_bias + (g->forward.distance_bias - pass->state->distance_bias);
@@ -396,7 +395,6 @@ static void cross_inner_backward(attend_pass *pass, float *dn, bool overwrite, c
 			.lddk = ld,
 			.dv = scratch->d_kv + key * ld + inner,
 			.lddv = ld,
-			.bf16 = session->network->pack_type == ATTEND_PACK_BF16,
 		};
 	}
 	attend_lap_attention(pass, ATTEND_LAP_ROWS, true);

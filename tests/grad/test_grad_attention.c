@@ -233,82 +233,6 @@ static void teams(void **state)
 	}
 }
 
-/* Mixed precision: each factor rounded by 2^-9 at most, so every gradient within 2^-7 of its length of the f32 one; the same
- * bits whatever the team. */
-static void mixed(void **state)
-{
-	(void)state;
-	static const struct {
-		size_t heads, dim, tq, tk;
-		bool causal;
-		float dropout;
-	} cases[] = {{3, 20, 130, 150, false, 0.0f},
-	             {2, 64, 257, 257, true, 0.1f},
-	             {1, 33, 97, 64, false, 0.3f},
-	             {2, 16, 40, 40, true, 0.0f}};
-	FOR_LEVELS(level)
-	{
-		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-			const size_t heads = cases[i].heads, dim = cases[i].dim, tq = cases[i].tq, tk = cases[i].tk;
-			const size_t width = heads * dim, longest = tq > tk ? tq : tk, floats = attend_kv_tile_floats(heads, dim);
-			guarded x = guarded_random(4 * longest * width, 0, -1.0f, 1.0f), out = guarded_make(tq * width, 0);
-			guarded sums = guarded_make(heads * tq, 0), d[3];
-			float *memory = malloc((tk / ATTEND_KV_TILE + 1) * floats * sizeof *memory), *tiles[8];
-			assert_non_null(memory);
-			for (size_t t = 0; t <= tk / ATTEND_KV_TILE; t++) tiles[t] = memory + t * floats;
-			attend_kv_store(tiles, 0, tk, x.data + longest * width, width, x.data + 2 * longest * width, width, heads,
-			                dim);
-			attend_attention_grad g = {.forward = {.heads = heads,
-			                                       .head_dim = dim,
-			                                       .tq = tq,
-			                                       .tk = tk,
-			                                       .causal = cases[i].causal,
-			                                       .scale = 0.3f,
-			                                       .q = x.data,
-			                                       .ldq = width,
-			                                       .tiles = tiles,
-			                                       .out = out.data,
-			                                       .ldo = width,
-			                                       .log_sum = sums.data,
-			                                       .dropout = cases[i].dropout},
-			                           .k = x.data + longest * width,
-			                           .v = x.data + 2 * longest * width,
-			                           .dout = x.data + 3 * longest * width};
-			g.ldk = g.ldv = g.lddo = g.lddq = g.lddk = g.lddv = width;
-			for (int round = 0; round < 3; round++) { /* f32, mixed, mixed on two threads */
-				attend_set_threads(round == 2 ? 2 : 1);
-				g.bf16 = round > 0;
-				d[round] = guarded_make(3 * longest * width, 0);
-				memset(d[round].data, 0, d[round].count * sizeof(float));
-				g.dq = d[round].data;
-				g.dk = d[round].data + longest * width;
-				g.dv = d[round].data + 2 * longest * width;
-				void *scratch = aligned_alloc(64, (attend_attention_scratch(&g.forward, 1) +
-				                                   attend_attention_backward_scratch(&g, 1) + 127) /
-				                                      64 * 64);
-				assert_non_null(scratch);
-				if (round == 0) attend_attention_forward(&g.forward, 1, scratch);
-				attend_attention_backward(&g, 1, scratch);
-				free(scratch);
-			}
-			assert_same_bits(d[1].data, d[2].data, d[1].count);
-			for (size_t part = 0; part < 3; part++) {
-				double off = 0.0, length = 0.0;
-				for (size_t at = part * longest * width; at < (part + 1) * longest * width; at++) {
-					const double want = (double)d[0].data[at], by = (double)d[1].data[at] - want;
-					off += by * by;
-					length += want * want;
-				}
-				assert_true(length > 0.0 && off <= 0x1p-14 * length);
-			}
-			guarded *all[] = {&x, &out, &sums, &d[0], &d[1], &d[2]};
-			for (size_t j = 0; j < 6; j++) guarded_free(all[j]);
-			free(memory);
-		}
-	}
-	attend_set_threads(0);
-}
-
 static void bench(void)
 {
 	enum { HEADS = 12, DIM = 64, WIDTH = HEADS * DIM, T = 128, COUNT = 8 };
@@ -356,14 +280,10 @@ static void bench(void)
 			{
 				BENCH_BEST(forward, attend_attention_forward(a, COUNT, scratch));
 				BENCH_BEST(backward, attend_attention_backward(g, COUNT, scratch));
-				for (size_t i = 0; i < COUNT; i++) g[i].bf16 = true;
-				BENCH_BEST(mixed, attend_attention_backward(g, COUNT, scratch));
-				for (size_t i = 0; i < COUNT; i++) g[i].bf16 = false;
 				printf(
-					"%-10s %d threads, 8 x 128 x 12 x 64%s: forward %.2f ms (%.0f GFLOP/s), backward %.2f ms (%.0f GFLOP/s), mixed %.2f ms\n",
+					"%-10s %d threads, 8 x 128 x 12 x 64%s: forward %.2f ms (%.0f GFLOP/s), backward %.2f ms (%.0f GFLOP/s)\n",
 					attend_isa_level_name(level), threads, dropped ? " with dropout" : "", forward * 1e3,
-					4e-9 * COUNT * T * T * WIDTH / forward, backward * 1e3, 10e-9 * COUNT * T * T * WIDTH / backward,
-					mixed * 1e3);
+					4e-9 * COUNT * T * T * WIDTH / forward, backward * 1e3, 10e-9 * COUNT * T * T * WIDTH / backward);
 			}
 		}
 		for (size_t i = 0; i < COUNT; i++) a[i].dropout = g[i].forward.dropout = 0.1f;
@@ -376,7 +296,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_variant),
 		cmocka_unit_test(several_tiles),
 		cmocka_unit_test(teams),
-		cmocka_unit_test(mixed),
 	};
 	if (bench_asked(argc, argv)) {
 		bench();
