@@ -99,7 +99,7 @@ typedef struct attend_unpacked {
 		size_t stride_out, stride_in;
 	} parts[3];
 	size_t part_count;
-	_Atomic(bool) *broken; /* becomes true when an element is NaN or infinite */
+	_Atomic(bool) *broken; /* becomes true when an element is NaN or infinite; or a sum, for other reasons */
 } attend_unpacked;
 
 /* The product without packing, for weights that are used once: panels are laid out some kilobytes at a time, in the cache,

@@ -92,8 +92,8 @@ void attend_panels_fill(float *panels, const struct attend_gemm_table *table, co
 void attend_panels_round(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
                          size_t stride_k, size_t n, size_t k);
 
-/* Steps s0 .. s0+steps-1 of a panel as attend_pack would leave them; false: an element is not finite. */
-bool attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps);
+/* Steps s0 .. s0+steps-1 of a panel as attend_pack would leave them. */
+void attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps);
 
 /* y [m,n] = epilogue(x times panels). */
 typedef struct attend_product {

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "lib/core/stored.h"
 #include "lib/core/threads.h"
 #include "lib/kernels/dispatch.h"
 #include "lib/kernels/pack.h"
@@ -211,17 +210,14 @@ bool attend_unpacked_fits(const attend_unpacked *w)
 	return w->type <= ATTEND_PACK_BF16;
 }
 
-bool attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps)
+void attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps)
 {
 	const size_t nr = attend_gemm_kernels()->nr, column = panel * nr;
-	size_t first = 0, i = 0, bad;
+	size_t first = 0, i = 0;
 	while (i + 1 < w->part_count && first + w->parts[i].n <= column) first += w->parts[i++].n;
 	const struct attend_unpacked_part *part = &w->parts[i];
 	const pack_job job =
 		make_job(w->type, w->k, first, part->n, part->src, part->dtype, part->stride_out, part->stride_in);
 	const size_t rest = first + part->n - column;
 	lay(&job, to, 0, column, rest < nr ? rest : nr, nr, s0, steps);
-	const bool f32 = w->type == ATTEND_PACK_F32;
-	return attend_stored_finite(to, f32 ? ATTEND_DTYPE_F32 : ATTEND_DTYPE_BF16, steps * job.step_bytes / (f32 ? 4 : 2),
-	                            &bad);
 }

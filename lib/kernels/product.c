@@ -105,6 +105,14 @@ static size_t streams_of(const product_job *job)
 	return job->product->type == ATTEND_PACK_F32 && m >= 8 && m <= 32 ? 4 : 2;
 }
 
+/* A weight that is NaN or infinite makes each sum that it enters so (0 times infinity is NaN): one row of sums tells. */
+static bool is_finite(const float *sums, size_t count)
+{
+	float zero = 0.0f;
+	for (size_t j = 0; j < count; j++) zero += sums[j] * 0.0f;
+	return zero == 0.0f;
+}
+
 static void product_task(void *arg, size_t index, unsigned worker)
 {
 	const product_job *job = arg;
@@ -133,7 +141,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 		do {
 			const size_t steps = left->steps - s0 < most ? left->steps - s0 : most;
 			const unsigned char *part = unpacked ? laid : panel + s0 * job->step_bytes;
-			if (unpacked && !attend_unpacked_lay(laid, unpacked, i, s0, steps)) atomic_store(unpacked->broken, true);
+			if (unpacked) attend_unpacked_lay(laid, unpacked, i, s0, steps);
 			attend_ahead ahead = {
 				.at = part + steps * job->step_bytes,
 				.lines = unpacked ? 0 : (uint16_t)((lines + factor - 1) / factor),
@@ -151,6 +159,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 				const bool last = s0 + steps == left->steps;
 				if (last) ask_outputs(job, row, rows, i * nr);
 				(expand ? kernel->expanded : kernel->tile)(sums, block, part, rows, steps * factor, s0 != 0, ahead);
+				if (last && unpacked && b == block0 && !is_finite(sums, nr)) atomic_store(unpacked->broken, true);
 				if (last) epilogue_tile(job, sums, row, rows, panel, i * nr);
 				ahead.at += steps * factor / 4 * ahead.lines * 64;
 			}

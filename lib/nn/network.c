@@ -450,8 +450,10 @@ attend_status attend_network_verify(attend_network *network)
 {
 	attend_status status = ATTEND_OK;
 	if (!atomic_load_explicit(&network->broken, memory_order_relaxed)) return status;
+	atomic_store(&network->broken, false); /* unless a matrix is found, the inputs were to blame */
 	pthread_mutex_lock(&network->pack_lock);
 	attend_network_walk(network, &(attend_network_visitor){.linear = verify_visit, .payload = &status});
+	if (status != ATTEND_OK) atomic_store(&network->broken, true);
 	pthread_mutex_unlock(&network->pack_lock);
 	return status;
 }

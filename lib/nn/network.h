@@ -22,7 +22,7 @@ attend_status attend_network_set_type(attend_network *network, attend_pack_type 
 /* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed or multiplied where
  * they lie, rows of the word embedding when they are looked up, everything else when it is loaded. A trainable network is not. */
 attend_status attend_param_not_finite(const attend_param *param, size_t element);
-/* After a run: the first matrix of those that lie unpacked with such an element, if the run has met one. */
+/* After a run: the first matrix of those that lie unpacked with such an element, if a product of theirs was not finite. */
 attend_status attend_network_verify(attend_network *network);
 
 /* ---- Training form ------------------------------------------------------------------------------------------- */

@@ -192,7 +192,7 @@ typedef struct attend_network {
 	size_t param_count;
 	pthread_mutex_t pack_lock;
 	bool mapped;          /* what params store lies in read-only mappings of files: pages can be given back */
-	_Atomic(bool) broken; /* a run has met NaN or infinity in a matrix that is not packed */
+	_Atomic(bool) broken; /* a product of a matrix that is not packed was NaN or infinite */
 	uint64_t version;     /* counts attend_network_refresh: what sessions derive from parameters is stale after it */
 	bool trainable;       /* attend_network_make_trainable was called */
 	bool finished;        /* attend_network_finish was called: the lock exists */
