@@ -1,11 +1,8 @@
 /* cgroup.c: how many CPUs this process may use: sched_getaffinity(2), and the CPU bandwidth limit of its control group
  * (Linux Documentation/admin-guide/cgroup-v2.rst "cpu.max"; v1 sched-bwc.rst). */
-#if defined(__linux__)
-#define _GNU_SOURCE /* sched_getaffinity, CPU_COUNT_S */
-#endif
+#include "lib/core/affinity.h"
 #include "lib/core/threads.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +10,8 @@
 
 static int affinity_cpus(void)
 {
-#if defined(__linux__)
-	for (int cpus = 1024; cpus <= 1 << 18; cpus *= 4) { /* the kernel refuses a mask smaller than its own */
-		cpu_set_t *const set = CPU_ALLOC((size_t)cpus);
-		if (!set) break;
-		const size_t bytes = CPU_ALLOC_SIZE((size_t)cpus);
-		const int count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
-		CPU_FREE(set);
-		if (count > 0) return count;
-	}
-#endif
+	const int count = attend_affinity_count();
+	if (count > 0) return count;
 	const long online = sysconf(_SC_NPROCESSORS_ONLN);
 	return online > 0 && online < 1 << 18 ? (int)online : 1;
 }

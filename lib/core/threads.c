@@ -6,6 +6,8 @@
  * schedule in time never entered and is not waited for. */
 #include "lib/core/threads.h"
 
+#include "lib/core/affinity.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +15,14 @@
 #include <time.h>
 
 enum { MAX_THREADS = 1024, SPIN_MICROSECONDS = 50, STACK_BYTES = 2 << 20 };
+/* A worker that has a task and does not finish it has been put aside for another process: it is back within a time slice. A
+ * caller that sleeps meanwhile comes back late, or wakes up where others run. */
+enum { STALL_MICROSECONDS = 5000 };
+/* Beside a busy process, spinning uses up a worker's share of its CPU, which is then missing when there is work. Crowded: for a
+ * while after a caller has waited so long for a worker. */
+enum { CROWDED_SPIN_MICROSECONDS = 5, CROWDED_WAIT_MICROSECONDS = 1000, CROWDED_MICROSECONDS = 200000 };
+/* Time between two moves of the workers, at least. */
+enum { HOME_MICROSECONDS = 2000 };
 
 static const uint64_t INSIDE = 0xffffu, OPEN = 0x10000u, GENERATION = 0x20000u;
 
@@ -36,8 +46,18 @@ static struct team {
 	int started; /* workers besides the caller; guarded by `held` */
 	int refused; /* the team size at which the system refused threads, so that it is not asked again */
 	bool spin;   /* the CPUs suffice for all threads */
+	bool full;   /* there is a thread for every CPU */
+	/* Where the caller runs, if the team is full: workers keep off that CPU (else -1). Beside a busy process one would be moved
+	 * there when the caller sleeps, and stay. */
+	atomic_int home;
+	uint64_t moved_ns; /* when that changed */
+	_Atomic uint64_t crowded_until_ns;
+	uint64_t impatient_until_ns; /* a stall was too long to wait for: several processes a CPU */
 	pthread_t threads[MAX_THREADS];
-} team = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
+} team = {.lock = PTHREAD_MUTEX_INITIALIZER,
+          .wake = PTHREAD_COND_INITIALIZER,
+          .done = PTHREAD_COND_INITIALIZER,
+          .home = -1};
 
 static _Thread_local bool inside_task; /* this thread runs a task: nested calls are serial */
 
@@ -77,7 +97,9 @@ static bool news(uint64_t gate, uint64_t seen)
 static bool await_job(uint64_t seen)
 {
 	if (team.spin) {
-		const uint64_t end = now_ns() + SPIN_MICROSECONDS * 1000u;
+		const uint64_t start = now_ns();
+		const bool crowded = start < atomic_load_explicit(&team.crowded_until_ns, memory_order_relaxed);
+		const uint64_t end = start + (crowded ? CROWDED_SPIN_MICROSECONDS : SPIN_MICROSECONDS) * 1000u;
 		do {
 			for (int i = 0; i < 32; i++) {
 				if (news(atomic_load_explicit(&team.gate, memory_order_relaxed), seen)) return true;
@@ -99,7 +121,14 @@ static void *worker_main(void *arg)
 {
 	const unsigned worker = (unsigned)(uintptr_t)arg;
 	uint64_t seen = 0;
-	while (await_job(seen)) {
+	int followed = -1, kept_off = -1;
+	for (;;) {
+		const int home = atomic_load_explicit(&team.home, memory_order_relaxed);
+		if (home != followed) {
+			kept_off = attend_affinity_change(kept_off, home) ? home : -1;
+			followed = home;
+		}
+		if (!await_job(seen)) return NULL;
 		uint64_t gate = atomic_load(&team.gate);
 		bool entered = false;
 		while (news(gate, seen) && !entered) entered = atomic_compare_exchange_weak(&team.gate, &gate, gate + 1);
@@ -113,20 +142,25 @@ static void *worker_main(void *arg)
 			pthread_mutex_unlock(&team.lock);
 		}
 	}
-	return NULL;
 }
 
 /* Close the gate, then wait until the last worker is out. */
 static void await_workers(void)
 {
 	if ((atomic_fetch_and(&team.gate, ~OPEN) & INSIDE) == 0) return;
-	const uint64_t end = now_ns() + (team.spin ? SPIN_MICROSECONDS * 1000u : 0u);
+	const uint64_t start = now_ns(), crowded = start + CROWDED_WAIT_MICROSECONDS * 1000u;
+	const bool patient = team.full && start >= team.impatient_until_ns;
+	const uint64_t end = start + (patient ? STALL_MICROSECONDS : team.spin ? SPIN_MICROSECONDS : 0) * 1000u;
+	uint64_t now;
 	do {
 		for (int i = 0; i < 32; i++) {
 			if ((atomic_load(&team.gate) & INSIDE) == 0) return;
 			relax();
 		}
-	} while (now_ns() < end);
+		now = now_ns();
+		if (now > crowded) atomic_store(&team.crowded_until_ns, now + CROWDED_MICROSECONDS * 1000u);
+	} while (now < end);
+	if (patient) team.impatient_until_ns = now + CROWDED_MICROSECONDS * 1000u;
 	pthread_mutex_lock(&team.lock);
 	atomic_store(&team.caller_sleeps, true);
 	while ((atomic_load(&team.gate) & INSIDE) != 0) pthread_cond_wait(&team.done, &team.lock);
@@ -150,6 +184,8 @@ static void start_workers(int size)
 {
 	if (team.started) stop_workers();
 	team.spin = size <= attend_available_cpus();
+	team.full = team.spin && size == attend_affinity_count();
+	atomic_store(&team.home, team.full ? attend_affinity_current() : -1);
 	pthread_attr_t attributes;
 	if (pthread_attr_init(&attributes) != 0) {
 		team.refused = size;
@@ -210,6 +246,18 @@ static void run_serially(size_t tasks, attend_task task, void *arg)
 	inside_task = before;
 }
 
+/* The system has moved the caller, or another thread calls: not more often than that is worth a system call of each worker. */
+static void follow_caller(void)
+{
+	if (!team.full) return;
+	const int cpu = attend_affinity_current();
+	if (cpu == atomic_load_explicit(&team.home, memory_order_relaxed)) return;
+	const uint64_t now = now_ns();
+	if (now - team.moved_ns < HOME_MICROSECONDS * 1000u) return;
+	team.moved_ns = now;
+	atomic_store_explicit(&team.home, cpu, memory_order_relaxed);
+}
+
 void attend_parallel(size_t tasks, attend_task task, void *arg)
 {
 	const int size = attend_threads();
@@ -218,6 +266,7 @@ void attend_parallel(size_t tasks, attend_task task, void *arg)
 		return;
 	}
 	if (team.started != size - 1 && team.refused != size) start_workers(size);
+	follow_caller();
 	team.task = task;
 	team.arg = arg;
 	team.tasks = tasks;

@@ -1,5 +1,6 @@
 /* threads.h: the one team. A team of our own (pthreads) because libgomp fixes its spinning before main starts: workers
- * spin for some tens of microseconds after a job, then sleep on a futex, so a busy neighbour costs little. */
+ * spin for some tens of microseconds after a job, then sleep on a futex, so a busy neighbour costs little. Where the team has a
+ * thread for every CPU, workers keep off the caller's. */
 #ifndef ATTEND_CORE_THREADS_H
 #define ATTEND_CORE_THREADS_H
 

@@ -1,4 +1,5 @@
 /* test_threads.c: every task once, nesting, concurrent calls, changing team sizes, children of fork, the thread knob. */
+#include "lib/core/affinity.h"
 #include "lib/core/blas.h"
 #include "lib/core/threads.h"
 #include "tests/support/check.h"
@@ -142,9 +143,49 @@ static void test_blas(void **state)
 	assert_non_null(strstr(attend_blas_info(), "OpenBLAS"));
 }
 
+/* A thread for every CPU: workers leave the caller's to it. */
+static void note_affinity(void *arg, size_t index, unsigned worker)
+{
+	atomic_int *const cpus = arg;
+	(void)index;
+	if (worker > 0) atomic_store(cpus, attend_affinity_count());
+	const struct timespec nap = {.tv_nsec = 200000};
+	nanosleep(&nap, NULL); /* so that every thread gets a task */
+}
+
+static void test_workers_keep_off(void **state)
+{
+	(void)state;
+	const int cpus = attend_affinity_count();
+	assert_ok(attend_set_threads(0));
+	if (cpus < 2 || attend_threads() != cpus) skip();
+	atomic_int seen = 0;
+	for (int i = 0; i < 1000 && atomic_load(&seen) != cpus - 1; i++)
+		attend_parallel(4 * (size_t)cpus, note_affinity, &seen);
+	assert_int_equal(atomic_load(&seen), cpus - 1);
+	assert_int_equal(attend_affinity_count(), cpus); /* the caller stays free */
+}
+
+static void test_affinity(void **state)
+{
+	(void)state;
+	const int cpus = attend_affinity_count(), cpu = attend_affinity_current();
+	if (cpus == 0) skip(); /* the system does not tell */
+	assert_false(attend_affinity_change(-1, -1));
+	assert_int_equal(attend_affinity_count(), cpus);
+	const bool left = attend_affinity_change(-1, cpu);
+	assert_int_equal(left, cpus > 1); /* never the last one */
+	assert_int_equal(attend_affinity_count(), cpus > 1 ? cpus - 1 : 1);
+	assert_false(left && attend_affinity_change(-1, cpu)); /* not in it any more */
+	assert_false(attend_affinity_change(cpu, -1));
+	assert_int_equal(attend_affinity_count(), cpus);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_once),
+	                                   cmocka_unit_test(test_workers_keep_off),
+	                                   cmocka_unit_test(test_affinity),
 	                                   cmocka_unit_test(test_sleepers),
 	                                   cmocka_unit_test(test_concurrent_callers),
 	                                   cmocka_unit_test(test_fork),
