@@ -86,6 +86,9 @@ typedef struct attend_kernel {
 	void (*expand)(unsigned char *to, const unsigned char *panel, size_t steps);
 	void (*expanded)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
 	                 attend_ahead ahead);
+	/* What multiplies products of up to few_rows rows instead, with the same bits, unit and steps; or NULL. */
+	const struct attend_kernel *few;
+	size_t few_rows;
 	/* Before and after a task's calls, on its thread; or NULL. */
 	void (*enter)(void);
 	void (*leave)(void);

@@ -143,6 +143,7 @@ attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *tabl
                              const float *x, size_t stride_row, size_t stride_k, size_t m, size_t k)
 {
 	const attend_kernel *kernel = &table->kernel[type];
+	if (kernel->few && m <= kernel->few_rows) kernel = kernel->few;
 	attend_left left = {
 		.table = table,
 		.kernel = kernel,

@@ -299,6 +299,41 @@ static void one_answer(void **state)
 	}
 }
 
+static float tiny(int exponent)
+{
+	return ldexpf(check_uniform(-1.0f, 1.0f), -exponent - (int)check_below(8));
+}
+
+/* Rows alone give the bits that they get among others where products and sums are subnormal, too: kernels for few rows flush
+ * what kernels for many flush. */
+static void one_answer_for_subnormals(void **state)
+{
+	(void)state;
+	enum { M = 20, N = 70, K = 333 };
+	guarded x = guarded_random(M * K, 0, -1.0f, 1.0f), w = guarded_random(N * K, 0, -1.0f, 1.0f);
+	guarded all = guarded_make(M * N, 0), some = guarded_make(M * N, 0);
+	for (int small = 50; small <= 74; small += 4) {
+		for (size_t i = 0; i < x.count; i++) x.data[i] = tiny(small);
+		for (size_t i = 0; i < w.count; i++) w.data[i] = tiny(small);
+		FOR_LEVELS(level)
+		{
+			FOR_TYPES(type)
+			{
+				matrix packed = matrix_of(type, N, K, w.data);
+				forward(all.data, N, x.data, K, M, &packed, NULL);
+				for (size_t m = 1; m < M; m++) {
+					const size_t first = check_below(M - m + 1);
+					forward(some.data, N, x.data + first * K, K, m, &packed, NULL);
+					assert_same_bits(some.data, all.data + first * N, m * N);
+				}
+				matrix_free(&packed);
+			}
+		}
+	}
+	guarded *arrays[] = {&x, &w, &all, &some};
+	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) guarded_free(arrays[i]);
+}
+
 /* ---- Sources: element types, layouts, alignment, parts ------------------------------------------------------------------ */
 static void sources(void **state)
 {
@@ -604,9 +639,16 @@ static void bench(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(against_double),  cmocka_unit_test(int4_error), cmocka_unit_test(epilogues),
-		cmocka_unit_test(one_answer),      cmocka_unit_test(sources),    cmocka_unit_test(unpacked),
-		cmocka_unit_test(unpacked_broken), cmocka_unit_test(empty),      cmocka_unit_test(not_finite),
+		cmocka_unit_test(against_double),
+		cmocka_unit_test(int4_error),
+		cmocka_unit_test(epilogues),
+		cmocka_unit_test(one_answer),
+		cmocka_unit_test(one_answer_for_subnormals),
+		cmocka_unit_test(sources),
+		cmocka_unit_test(unpacked),
+		cmocka_unit_test(unpacked_broken),
+		cmocka_unit_test(empty),
+		cmocka_unit_test(not_finite),
 	};
 	if (bench_asked(argc, argv)) {
 		bench(argc, argv);
