@@ -99,6 +99,9 @@ static void put_identity(attend_buffer *out, const attend_trainer *t)
 	attend_buffer_printf(out, ", \"optim\": \"%s\", \"schedule\": \"%s\"", r->optim, r->lr_scheduler_type);
 	put_number(out, ", \"learning_rate\": ", r->learning_rate);
 	attend_buffer_printf(out, ", \"bf16\": %s", r->bf16 ? "true" : "false");
+	attend_buffer_printf(out, ", \"max_seq_length\": %" PRId64 ", \"truncate\": \"%s\", \"window\": %" PRId64,
+	                     r->max_seq_length, r->truncate, r->window);
+	attend_buffer_printf(out, ", \"stride\": %" PRId64, r->stride);
 	if (!t->text_task) return;
 	attend_buffer_printf(out, ", \"task\": \"%s%s%s\", \"block\": %zu, \"whole_word\": %s", r->task,
 	                     *r->sentence_pairs ? "+" : "", r->sentence_pairs, t->train_examples.longest,
@@ -154,6 +157,12 @@ static attend_status read_entry(attend_log_entry *e, const attend_json *line)
 	return ATTEND_OK;
 }
 
+static bool is_fitting(const char *key)
+{
+	return strcmp(key, "max_seq_length") == 0 || strcmp(key, "truncate") == 0 || strcmp(key, "window") == 0 ||
+	       strcmp(key, "stride") == 0;
+}
+
 static attend_status check_identity(const attend_trainer *t, const attend_json *run)
 {
 	attend_buffer now = {0};
@@ -168,6 +177,7 @@ static attend_status check_identity(const attend_trainer *t, const attend_json *
 		const attend_json *before = attend_json_get(run, key);
 		char *a = NULL, *b = NULL;
 		if (!before && strcmp(key, "bf16") == 0 && !t->recipe->bf16) continue; /* begun before there was a choice */
+		if (!before && is_fitting(key)) continue;                              /* begun before it was written down */
 		if (!before) status = attend_json_fail(run, "'%s' is missing: not a checkpoint of this kind", key);
 		if (status == ATTEND_OK) status = attend_json_print(&a, before, 0);
 		if (status == ATTEND_OK) status = attend_json_print(&b, m, 0);
