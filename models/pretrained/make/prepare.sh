@@ -1,6 +1,6 @@
 #!/bin/sh
-# prepare.sh DATA WORK: the training and held-out text of the bundled gpt2-mini and bert-mini, from the text sets in the folder
-# DATA. Only text in the public domain or under CC BY, CC BY-SA and CDLA-Sharing; see the model cards.
+# prepare.sh DATA WORK: training and held-out text for gpt2.sh, from the text sets in the folder DATA: simple stories
+# (CDLA-Sharing-1.0), children's stories (CC BY), children's books (public domain in the USA).
 set -e
 export LC_ALL=C
 data=$1 work=$2 here=$(dirname "$0")

@@ -1,4 +1,4 @@
-# stories.awk: the text sets of `prepare.sh` as documents, divided into a training and a held-out part, and capitals for the
+# stories.awk: the text sets of prepare.sh as documents, divided into a training and a held-out part, and capitals for the
 # lower-cased stories. POSIX awk, bytes (LC_ALL=C). A document on its way is one line, its paragraphs separated by tabs.
 #
 #   awk -v step=documents -v set=tiny|child|book -v held=FILE stories.awk TEXT...   training documents on stdout, the others to FILE
