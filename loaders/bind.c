@@ -107,7 +107,7 @@ attend_status attend_bind(attend_network *network, attend_bind_report *report, a
 	if (options != NULL && options->from_scratch) /* a block has fewer than 48, a stack's embeddings fewer than 16 */
 		b.capacity += 32 + 48 * (config->arch.encoder.layers + config->arch.decoder.layers);
 	network->arch = config->arch;
-	network->mapped = true;
+	network->mapped = attend_weights_mapped(weights);
 	config->arch.layers = NULL;
 	b.used = calloc(count + 1, sizeof *b.used);
 	b.params = calloc(count + 1, sizeof *b.params);

@@ -442,6 +442,11 @@ bool attend_pytorch_find(size_t *out, const attend_pytorch *file, const char *na
 	return true;
 }
 
+bool attend_pytorch_mapped(const attend_pytorch *file)
+{
+	return file->copy_count == 0;
+}
+
 size_t attend_pytorch_file_bytes(const attend_pytorch *file)
 {
 	return file->size;

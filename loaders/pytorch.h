@@ -22,5 +22,6 @@ const char *attend_pytorch_name(const attend_pytorch *file, size_t i);
 const attend_tensor *attend_pytorch_tensor(const attend_pytorch *file, size_t i);
 bool attend_pytorch_find(size_t *out, const attend_pytorch *file, const char *name);
 size_t attend_pytorch_file_bytes(const attend_pytorch *file);
+bool attend_pytorch_mapped(const attend_pytorch *file); /* every tensor is a view of the file: none was copied */
 
 #endif

@@ -283,6 +283,13 @@ const char *attend_weights_metadata(const attend_weights *weights, const char *k
 	return NULL;
 }
 
+bool attend_weights_mapped(const attend_weights *weights)
+{
+	for (size_t k = 0; k < weights->count; k++)
+		if (weights->shards[k].pytorch != NULL && !attend_pytorch_mapped(weights->shards[k].pytorch)) return false;
+	return true;
+}
+
 size_t attend_weights_file_count(const attend_weights *weights)
 {
 	return weights->count;

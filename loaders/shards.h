@@ -29,6 +29,8 @@ const char *attend_weights_file(const attend_weights *weights, size_t i); /* pat
 bool attend_weights_find(size_t *out, const attend_weights *weights, const char *name);
 const char *attend_weights_metadata(const attend_weights *weights, const char *key);
 
+/* All tensors lie in mapped files: their pages can be given back, and come again from the file. */
+bool attend_weights_mapped(const attend_weights *weights);
 size_t attend_weights_file_count(const attend_weights *weights);
 size_t attend_weights_file_bytes(const attend_weights *weights); /* of all files */
 

@@ -19,6 +19,9 @@ void attend_block_walk(attend_block_params *block, const attend_network_visitor 
 /* Present parts of heads `head` only. */
 void attend_head_walk(attend_head_params *head, const attend_network_visitor *visitor);
 
+/* Point every handle at what its parameter holds now. NOMEM. */
+attend_status attend_network_resolve(attend_network *network);
+
 /* The form that a linear is packed in: the network's, f32 while it learns or where int8 would overflow. */
 attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear);
 

@@ -206,6 +206,7 @@ static void compare_folder(const char *dir)
 	assert_ok(attend_checkpoint_load(&c, dir, &options));
 	assert_ok(attend_weights_open_file(&w, FOLDER "/expected.safetensors"));
 	assert_int_equal(c->network.param_count, 26);
+	assert_true(c->network.mapped);
 	for (size_t k = 0; k < c->network.param_count; k++) {
 		const attend_param *p = &c->network.params[k];
 		/* the output's bias has two names for one memory */
@@ -251,6 +252,7 @@ static void test_shards(void **state)
 	assert_ok(attend_weights_open(&w, in_root("shards")));
 	assert_int_equal(attend_weights_count(w), 14);
 	assert_int_equal(attend_weights_file_count(w), 2);
+	assert_false(attend_weights_mapped(w)); /* `turned` is a copy: its pages must not be given back */
 	assert_true(attend_weights_find(&i, w, "turned"));
 	assert_int_equal(attend_weights_tensor(w, i)->shape[0], 4);
 	assert_null(attend_weights_metadata(w, "format"));
