@@ -72,6 +72,7 @@ typedef struct view {
 	attend_progress progress;
 	bool bar, quiet;
 	size_t every;
+	size_t before; /* steps that were done when this process began, plus one; 0: not known yet */
 } view;
 
 static void clear_line(const view *v)
@@ -84,7 +85,8 @@ static void on_step(void *payload, const attend_train_progress *p)
 	view *v = payload;
 	if (v->quiet) return;
 	const double speed = p->seconds > 0 ? (double)p->tokens / p->seconds : 0;
-	const double left = p->seconds / (double)(p->step ? p->step : 1) * (double)(p->steps - p->step);
+	if (v->before == 0) v->before = p->step;
+	const double left = p->seconds / (double)(p->step - v->before + 1) * (double)(p->steps - p->step);
 	if (v->bar) {
 		fprintf(stderr, "\r\033[K%zu/%zu  loss %.4f  %.0f tokens/s  %.0f s left", p->step, p->steps, p->loss, speed,
 		        left);
