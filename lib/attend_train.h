@@ -170,7 +170,7 @@ typedef struct attend_evaluation {
 	void *storage;
 } attend_evaluation;
 
-/* Measure a classifier on a labelled file. The recipe says how to read the file (validation_file, columns, encoding, truncate,
+/* Measure a classifier on a labelled file. The recipe says how to read the file (validation_file, dtype, columns, encoding, truncate,
  * per_device_eval_batch_size); `mistakes`: how many of the worst errors to keep. ARG: the checkpoint has no sequence head. DATA:
  * a label that the model does not know, and everything that is wrong with the file. Free with attend_evaluation_free. */
 ATTEND_API attend_status attend_evaluate(attend_evaluation *out, const char *model, const attend_recipe *recipe,

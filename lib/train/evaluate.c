@@ -5,6 +5,7 @@
 
 #include "lib/core/arena.h"
 #include "lib/nn/heads.h"
+#include "lib/nn/network.h"
 #include "lib/train/calibrate.h"
 #include "lib/train/metrics.h"
 #include "lib/train/pooled.h"
@@ -63,6 +64,16 @@ static attend_status open_model(store *s, const char *model)
 	s->regression = s->checkpoint->config.problem == ATTEND_PROBLEM_REGRESSION || s->outputs == 1;
 	s->multi = s->checkpoint->config.problem == ATTEND_PROBLEM_MULTI_LABEL;
 	return attend_tokenizer_load(&s->tokenizer, s->checkpoint->dir);
+}
+
+static attend_status choose_type(store *s, const char *model, const attend_recipe *recipe)
+{
+	static const char *const names[] = {"f32", "bf16", "int8", "int4"};
+	static const attend_pack_type types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4};
+	size_t i = 0;
+	while (i < 3 && strcmp(recipe->dtype, names[i]) != 0) i++;
+	const attend_status status = attend_network_set_type(&s->checkpoint->network, types[i]);
+	return status == ATTEND_OK ? status : attend_fail_in(status, model);
 }
 
 static attend_status open_data(store *s, const attend_recipe *recipe)
@@ -222,6 +233,7 @@ static attend_status evaluate(store *s, attend_evaluation *out, const char *mode
                               size_t mistakes)
 {
 	ATTEND_TRY(open_model(s, model));
+	ATTEND_TRY(choose_type(s, model, recipe));
 	ATTEND_TRY(open_data(s, recipe));
 	ATTEND_TRY(reserve(s, mistakes));
 	ATTEND_TRY(run_all(s, recipe));

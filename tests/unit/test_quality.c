@@ -87,6 +87,14 @@ static void test_labels(void **state)
 	             attend_quality(&r, MODELS "bert-mini", ATTEND_WEIGHTS_INT8, NULL, recipe));
 	assert_fails(ATTEND_ERR_ARG, "attend_quality", attend_quality(&r, dir, ATTEND_WEIGHTS_F32, NULL, recipe));
 	attend_evaluation_free(&e);
+	assert_ok(attend_recipe_set(recipe, "dtype", "int8"));
+	assert_ok(attend_evaluate(&e, dir, recipe, 0)); /* evaluation in the type alone */
+	assert_true(fabs(r.accuracy[1] - e.metrics.accuracy) < 1e-12);
+	assert_true(fabs(r.loss[1] - e.metrics.loss) < 1e-9);
+	attend_evaluation_free(&e);
+	assert_ok(attend_recipe_set(train, "dtype", "int4"));
+	assert_ok(attend_recipe_set(train, "overwrite_output_dir", "true"));
+	assert_fails(ATTEND_ERR_ARG, "dtype: int4 is for evaluation", attend_trainer_new(&trainer, train, NULL));
 	attend_recipe_free(recipe);
 	attend_recipe_free(train);
 	snprintf(command, sizeof command, "rm -rf %s", dir);
