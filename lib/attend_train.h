@@ -59,7 +59,7 @@ typedef struct attend_train_plan {
 	size_t steps, steps_per_epoch; /* of the first epoch, where a token budget makes epochs differ */
 	size_t first_step;             /* > 0: resumed */
 	size_t parameters, trainable_parameters;
-	size_t memory_bytes;     /* weights, gradients, optimiser, activations */
+	size_t memory_bytes;     /* at most, of the process: data, weights, gradients, optimiser, activations */
 	const char *new_tensors; /* freshly made tensors, or NULL: "classifier.weight, classifier.bias" */
 } attend_train_plan;
 

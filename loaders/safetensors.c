@@ -247,6 +247,11 @@ attend_status attend_safetensors_open(attend_safetensors **out, const char *path
 	return status;
 }
 
+void attend_safetensors_release(const attend_safetensors *file)
+{
+	if (file->mapping.data) attend_file_give_back(file->mapping.data, file->mapping.size);
+}
+
 void attend_safetensors_free(attend_safetensors *file)
 {
 	if (file == NULL) return;

@@ -19,6 +19,7 @@ attend_status attend_safetensors_parse(attend_safetensors **out, const unsigned 
                                        const char *name);
 
 void attend_safetensors_free(attend_safetensors *file);
+void attend_safetensors_release(const attend_safetensors *file); /* see attend_file_give_back */
 
 /* Tensors in the order of their data. All borrowed from the file. */
 size_t attend_safetensors_count(const attend_safetensors *file);

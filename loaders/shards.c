@@ -221,6 +221,12 @@ attend_status attend_weights_none(attend_weights **out)
 	return ATTEND_OK;
 }
 
+void attend_weights_release(const attend_weights *weights)
+{
+	for (size_t i = 0; i < weights->count; i++)
+		if (weights->shards[i].safetensors) attend_safetensors_release(weights->shards[i].safetensors);
+}
+
 void attend_weights_free(attend_weights *weights)
 {
 	if (weights == NULL) return;

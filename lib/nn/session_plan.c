@@ -172,16 +172,26 @@ typedef struct kernel_need {
 	size_t rows, bytes;
 } kernel_need;
 
+/* Rows that a linear may see: those of a head's, a block of them at a time. */
+static size_t rows_of(const kernel_need *need, const attend_linear *linear)
+{
+	const attend_network *network = need->session->network;
+	for (size_t i = 0; i < network->arch.head_count; i++)
+		if (linear == &network->heads[i].dense || linear == &network->heads[i].out)
+			return attend_head_block_rows(need->session, &network->arch.heads[i]);
+	return need->rows;
+}
+
 static void need_linear(attend_linear *linear, void *payload)
 {
 	kernel_need *need = payload;
 	const attend_network *network = need->session->network;
+	const size_t rows = rows_of(need, linear);
 	const attend_packed shape = {attend_linear_pack_type(network, linear), linear->out, linear->in, NULL};
-	need->bytes = larger(need->bytes, attend_linear_scratch(&shape, need->rows));
+	need->bytes = larger(need->bytes, attend_linear_scratch(&shape, rows));
 	if (!need->session->options.training) return;
 	for (size_t i = 0; i < linear->part_count; i++)
-		need->bytes =
-			larger(need->bytes, attend_linear_backward_scratch(need->rows, linear->parts[i].rows, linear->in));
+		need->bytes = larger(need->bytes, attend_linear_backward_scratch(rows, linear->parts[i].rows, linear->in));
 }
 
 static attend_status need_attention(kernel_need *need, const widths *w)

@@ -3,8 +3,10 @@
 
 #include <fnmatch.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/core/arena.h"
 #include "lib/core/file.h"
@@ -111,6 +113,8 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 		                   attend_head_kind_name(kind));
 	attend_arch *arch = &t->network->arch;
 	t->head = (size_t)head;
+	for (size_t i = 0; i < arch->head_count; i++) /* others that the checkpoint has take no memory */
+		if (i != t->head) t->network->heads[i].present = false;
 	t->outputs = t->text_task ? 1 : arch->heads[head].outputs; /* of a vocabulary no logits are kept here */
 	t->pair_head = t->head;
 	if (attend_text_task_paired(t)) {
@@ -205,12 +209,21 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static attend_status describe_lengths(attend_trainer *t)
+/* Tokens of the training examples, rising; malloc'ed. */
+static attend_status sorted_lengths(size_t **out, const attend_trainer *t)
 {
 	size_t *lengths = attend_alloc_array(t->member_count + 1, sizeof *lengths);
 	if (!lengths) return attend_fail_memory(t->member_count * sizeof *lengths, "lengths");
 	for (size_t i = 0; i < t->member_count; i++) lengths[i] = attend_examples_length(&t->train_examples, t->members[i]);
 	qsort(lengths, t->member_count, sizeof *lengths, by_size);
+	*out = lengths;
+	return ATTEND_OK;
+}
+
+static attend_status describe_lengths(attend_trainer *t)
+{
+	size_t *lengths = NULL;
+	ATTEND_TRY(sorted_lengths(&lengths, t));
 	t->plan.shortest = lengths[0];
 	t->plan.median = lengths[t->member_count / 2];
 	t->plan.longest = lengths[t->member_count - 1];
@@ -299,17 +312,48 @@ double attend_trainer_epochs(const attend_trainer *trainer, size_t done)
 	return (double)e + (double)within / (double)(trainer->epoch_ends[e] - start);
 }
 
-/* Room for the largest batch that any epoch can have. */
+/* Tokens of the largest batch of all epochs. Where counting them out would take too long: those of the longest examples, which no
+ * batch can exceed. */
+static attend_status largest_batch(attend_trainer *t, size_t *out)
+{
+	enum { ENOUGH = 20000000 }; /* examples to look at: a second or two */
+	const size_t batch = (size_t)t->recipe->per_device_train_batch_size;
+	size_t within, longest = 0;
+	const size_t epochs = attend_trainer_epoch(t, t->plan.steps - 1, &within) + 1;
+	if (epochs <= ENOUGH / (t->member_count + 1)) {
+		for (size_t e = 0; e < epochs; e++) {
+			const size_t batches = attend_batches_plan(t->order, t->ends, &t->train_examples, t->members,
+			                                           t->member_count, &t->batching, e);
+			for (size_t b = 0; b < batches; b++) {
+				size_t tokens = 0;
+				for (size_t i = b ? t->ends[b - 1] : 0; i < t->ends[b]; i++)
+					tokens += attend_examples_length(&t->train_examples, t->order[i]);
+				if (tokens > longest) longest = tokens;
+			}
+		}
+		*out = longest;
+		return ATTEND_OK;
+	}
+	size_t *lengths = NULL;
+	ATTEND_TRY(sorted_lengths(&lengths, t));
+	for (size_t i = 0; i < batch && i < t->member_count; i++) longest += lengths[t->member_count - 1 - i];
+	free(lengths);
+	const size_t budget = t->batching.max_tokens, one = t->train_examples.longest;
+	*out = budget && budget < longest ? (budget > one ? budget : one) : longest;
+	return ATTEND_OK;
+}
+
+/* Room for the largest batch. Measuring has to do with the tokens that training needs, and takes smaller batches for that. */
 static attend_status plan_batch(attend_trainer *t)
 {
 	const size_t train = (size_t)t->recipe->per_device_train_batch_size,
 				 evaluation = (size_t)t->recipe->per_device_eval_batch_size;
-	const attend_examples *held = t->validation ? &t->validation_examples : &t->train_examples;
-	const size_t longest = t->train_examples.longest > held->longest ? t->train_examples.longest : held->longest;
-	t->max_sequences = train > evaluation ? train : evaluation;
-	t->max_tokens = t->max_sequences * longest;
-	const size_t budget = (size_t)t->recipe->max_tokens_per_batch;
-	if (budget && budget < t->max_tokens) t->max_tokens = budget > longest ? budget : longest;
+	const size_t held = !t->held_count ? 0 : t->validation ? t->validation_examples.longest : t->train_examples.longest;
+	ATTEND_TRY(largest_batch(t, &t->max_tokens));
+	if (held > t->max_tokens) t->max_tokens = held;
+	t->max_length = held > t->train_examples.longest ? held : t->train_examples.longest;
+	t->max_sequences = t->held_count && evaluation > train ? evaluation : train;
+	if (t->max_sequences > t->max_tokens) t->max_sequences = t->max_tokens;
 	const size_t outputs = t->outputs * t->max_sequences;
 	t->labels = attend_alloc_array(t->text_task ? t->max_tokens : t->max_sequences, sizeof *t->labels);
 	t->values = attend_alloc_array(outputs, sizeof *t->values);
@@ -376,6 +420,35 @@ static attend_status read_text(attend_trainer *t, const char *model_dir)
 	return split(t);
 }
 
+/* Bytes of this process in memory now; 0 where the system does not tell. */
+static size_t resident_bytes(void)
+{
+	char *text = NULL;
+	size_t size, pages = 0;
+	if (attend_file_read(&text, &size, "/proc/self/statm", 4096) != ATTEND_OK) return 0;
+	if (sscanf(text, "%*u %zu", &pages) != 1) pages = 0;
+	free(text);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool nothing(const attend_param *param, void *payload)
+{
+	(void)param;
+	(void)payload;
+	return false;
+}
+
+/* Weights of the trainer's own instead of views into the file; what learns among them gets its gradients in
+ * attend_trainer_prepare. */
+static attend_status own_weights(attend_trainer *t)
+{
+	attend_weights_release(t->checkpoint->weights); /* what binding has looked at is counted as weights */
+	t->data_bytes = resident_bytes();
+	ATTEND_TRY(attend_network_make_trainable(t->network, nothing, NULL));
+	attend_weights_release(t->checkpoint->weights);
+	return ATTEND_OK;
+}
+
 static attend_status set_up(attend_trainer *t)
 {
 	char *model_dir = NULL, *resumed = NULL;
@@ -393,7 +466,7 @@ static attend_status set_up(attend_trainer *t)
 	if (status == ATTEND_OK) status = spread_windows(t);
 	if (status == ATTEND_OK) status = plan_steps(t);
 	if (status == ATTEND_OK) status = plan_batch(t);
-	if (status == ATTEND_OK) status = attend_network_make_trainable(t->network, NULL, NULL);
+	if (status == ATTEND_OK) status = own_weights(t);
 	if (status == ATTEND_OK)
 		status = attend_optimizer_new(&t->optimizer, t->network, &t->optimizer_options, &t->grouping);
 	if (status == ATTEND_OK && resumed) status = attend_trainer_resume(t, resumed);

@@ -62,7 +62,8 @@ struct attend_trainer {
 	size_t live_depth; /* of gradual unfreezing; SIZE_MAX: all */
 	float *class_weights;
 	/* one batch */
-	size_t max_sequences, max_tokens;
+	size_t max_sequences, max_tokens, max_length;
+	size_t data_bytes; /* of the process before weights, gradients, optimiser and activations came */
 	attend_example_batch batch;
 	bool uses_features;
 	attend_features features[2]; /* of train_examples, of validation_examples */

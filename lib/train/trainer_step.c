@@ -85,7 +85,7 @@ static attend_status make_session(attend_trainer *t)
 {
 	const attend_session_options options = {.max_tokens = t->max_tokens,
 	                                        .max_sequences = t->max_sequences,
-	                                        .max_length = 0,
+	                                        .max_length = t->max_length,
 	                                        .training = true,
 	                                        .recompute = t->recipe->gradient_checkpointing};
 	size_t activations = 0;
@@ -101,7 +101,7 @@ static attend_status make_session(attend_trainer *t)
 		t->plan.trainable_parameters += p->count;
 		for (int m = 0; m < 2; m++) state += attend_optimizer_moment_floats(t->optimizer, p, m) * sizeof(float);
 	}
-	t->plan.memory_bytes = activations + memory.training + memory.packed + state;
+	t->plan.memory_bytes = t->data_bytes + activations + memory.training + memory.packed + state;
 	if (t->uses_features)
 		t->plan.memory_bytes += attend_features_bytes(t->network, t->head, t->train_examples.count) +
 		                        attend_features_bytes(t->network, t->head, t->validation_examples.count);
