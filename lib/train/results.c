@@ -99,6 +99,8 @@ static void put_identity(attend_buffer *out, const attend_trainer *t)
 	attend_buffer_printf(out, ", \"optim\": \"%s\", \"schedule\": \"%s\"", r->optim, r->lr_scheduler_type);
 	put_number(out, ", \"learning_rate\": ", r->learning_rate);
 	attend_buffer_printf(out, ", \"bf16\": %s", r->bf16 ? "true" : "false");
+	attend_buffer_printf(out, ", \"validation_hash\": \"%016" PRIx64 "\"", t->validation ? t->validation->hash : 0);
+	put_number(out, ", \"validation_split\": ", r->validation_split);
 	attend_buffer_printf(out, ", \"max_seq_length\": %" PRId64 ", \"truncate\": \"%s\", \"window\": %" PRId64,
 	                     r->max_seq_length, r->truncate, r->window);
 	attend_buffer_printf(out, ", \"stride\": %" PRId64, r->stride);
@@ -177,13 +179,17 @@ static attend_status check_identity(const attend_trainer *t, const attend_json *
 		const attend_json *before = attend_json_get(run, key);
 		char *a = NULL, *b = NULL;
 		if (!before && strcmp(key, "bf16") == 0 && !t->recipe->bf16) continue; /* begun before there was a choice */
+		if (!before && strncmp(key, "validation_", 11) == 0) continue;         /* begun before it was written down */
 		if (!before && is_fitting(key)) continue;                              /* begun before it was written down */
 		if (!before) status = attend_json_fail(run, "'%s' is missing: not a checkpoint of this kind", key);
 		if (status == ATTEND_OK) status = attend_json_print(&a, before, 0);
 		if (status == ATTEND_OK) status = attend_json_print(&b, m, 0);
 		if (status == ATTEND_OK && strcmp(a, b) != 0)
 			status = attend_fail(ATTEND_ERR_DATA, "cannot resume: %s is %s, the run began with %s",
-			                     strcmp(key, "data_hash") == 0 ? "the training data's hash" : key, b, a);
+			                     strcmp(key, "data_hash") == 0         ? "the training data's hash"
+			                     : strcmp(key, "validation_hash") == 0 ? "the validation data's hash"
+			                                                           : key,
+			                     b, a);
 		free(a);
 		free(b);
 	}

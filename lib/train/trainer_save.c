@@ -303,6 +303,17 @@ static attend_status rotate(const attend_trainer *t)
 	return status;
 }
 
+/* After a checkpoint could not be written: what there still is. */
+static void tell_last(const attend_trainer *t)
+{
+	size_t *steps = NULL, count = 0;
+	if (list_checkpoints(&steps, &count, t->recipe->output_dir) == ATTEND_OK && count)
+		attend_log(ATTEND_LOG_WARNING,
+		           "%s: no checkpoint of step %zu; checkpoint-%zu is whole: resume goes on from there",
+		           t->recipe->output_dir, t->state.step, steps[count - 1]);
+	free(steps);
+}
+
 attend_status attend_trainer_checkpoint(attend_trainer *trainer)
 {
 	attend_trainer *t = trainer;
@@ -317,7 +328,10 @@ attend_status attend_trainer_checkpoint(attend_trainer *trainer)
 			if (rename(beside, final) != 0) status = attend_fail(ATTEND_ERR_IO, "%s: %s", final, strerror(errno));
 		}
 		if (status == ATTEND_OK) status = attend_folder_sync(t->recipe->output_dir);
-		if (status != ATTEND_OK) remove_folder(beside);
+		if (status != ATTEND_OK) {
+			remove_folder(beside);
+			tell_last(t);
+		}
 	}
 	if (status == ATTEND_OK && t->hooks.saved) t->hooks.saved(t->hooks.payload, final);
 	free(beside);
