@@ -1,4 +1,5 @@
 /* bind_find.c: from a pattern to a tensor of the file (huggingface.md 2.0.2), and from a tensor to a checked param. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,7 +290,21 @@ static bool is_norm_weight(attend_role role)
 	return false;
 }
 
-/* New weights: N(0, initializer_range), norm weights 1, biases 0. */
+static const attend_stack_arch *stack_of(const attend_binder *b, const attend_place *place)
+{
+	const attend_arch *arch = &b->config->arch;
+	return place->stack == 1 || !arch->has_encoder ? &arch->decoder : &arch->encoder;
+}
+
+static double deviation(const attend_binder *b, const attend_place *place, attend_role role)
+{
+	const double range = b->config->init_range;
+	const bool added =
+		role == ATTEND_ROLE_ATTENTION_OUT_W || role == ATTEND_ROLE_CROSS_OUT_W || role == ATTEND_ROLE_DOWN_W;
+	return added && place->model->scales_residuals ? range / sqrt(2.0 * (double)stack_of(b, place)->layers) : range;
+}
+
+/* New weights: N(0, initializer_range), norm weights 1, biases 0, an embedding's row of the pad 0. */
 static attend_status create(attend_binder *b, attend_param **out, const attend_place *place, const attend_want *want,
                             const char *name)
 {
@@ -300,8 +315,13 @@ static attend_status create(attend_binder *b, attend_param **out, const attend_p
 	if (p->values == NULL) return attend_fail_memory(count * sizeof(float), p->name);
 	attend_rng rng = {.seed = b->options->seed, .stream = b->stream++};
 	const float constant = is_norm_weight(want->role) ? 1.0f : 0.0f;
+	const double scale = deviation(b, place, want->role);
 	for (size_t i = 0; i < count; i++)
-		p->values[i] = want->cols == 0 ? constant : (float)(attend_rng_normal(&rng) * b->config->init_range);
+		p->values[i] = want->cols == 0 ? constant : (float)(attend_rng_normal(&rng) * scale);
+	const attend_stack_arch *stack = stack_of(b, place);
+	if (want->role == ATTEND_ROLE_WORD_EMBEDDING && stack->pad_row_frozen && stack->pad_id >= 0 &&
+	    (size_t)stack->pad_id < want->rows)
+		memset(p->values + (size_t)stack->pad_id * want->cols, 0, want->cols * sizeof(float));
 	p->stored = (attend_tensor){.dtype = ATTEND_DTYPE_F32,
 	                            .rank = want->cols ? 2 : 1,
 	                            .shape = {want->rows, want->cols},

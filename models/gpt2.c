@@ -72,6 +72,7 @@ const attend_family attend_family_gpt2 = {
 	.base_prefix = "transformer.",
 	.shape = ATTEND_SHAPE_DECODER,
 	.layers = ATTEND_LAYERS_GPT2,
+	.scales_residuals = true,
 	.stack = {.positions = ATTEND_POSITION_LEARNED,
               .types_use_words = true,
               .norm = ATTEND_NORM_LAYER,

@@ -187,8 +187,10 @@ typedef struct attend_family {
 	attend_shift_rule shift;
 	bool unties_stacks;   /* tie_word_embeddings false also parts the encoder's and the decoder's embedding (BART) */
 	bool projects_always; /* ALBERT: the projection from E to D is there even where E is D */
-	bool sees_ahead;      /* XLNet: a decoder is causal only where ATTEND_KEY_CAUSAL says so */
-	bool pad_is_one;      /* MPNet: positions count from 1 whatever pad_token_id says */
+	bool
+		scales_residuals; /* new weights of what is added to the residual: N(0, initializer_range / sqrt(2 layers)) (GPT-2) */
+	bool sees_ahead; /* XLNet: a decoder is causal only where ATTEND_KEY_CAUSAL says so */
+	bool pad_is_one; /* MPNet: positions count from 1 whatever pad_token_id says */
 	attend_stack_arch
 		stack; /* the flags that are the same for all members; sizes are filled in. Decoders get causal and
 	                            cross_attention by shape, and one-directional buckets. */
