@@ -12,7 +12,7 @@
 #include "lib/core/file.h"
 #include "lib/core/json.h"
 #include "loaders/checkpoint_files.h"
-#include "loaders/convert.h"
+#include "loaders/checkpoint_store.h"
 
 /* Files of a sentence-transformers folder that stand beside modules.json or in the Transformer's folder. */
 static const char *const sentence_files[] = {"modules.json", "config_sentence_transformers.json",

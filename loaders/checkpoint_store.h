@@ -1,6 +1,6 @@
-/* convert.h: a checkpoint in another type of numbers, as a new folder. */
-#ifndef ATTEND_LOADERS_CONVERT_H
-#define ATTEND_LOADERS_CONVERT_H
+/* checkpoint_store.h: a checkpoint in another type of numbers, as a new folder. */
+#ifndef ATTEND_LOADERS_CHECKPOINT_STORE_H
+#define ATTEND_LOADERS_CHECKPOINT_STORE_H
 
 #include "loaders/checkpoint.h"
 

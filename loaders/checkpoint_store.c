@@ -1,6 +1,6 @@
-/* convert.c: a loaded checkpoint written again in another type: plain (huggingface.md 1.4, 1.5), or as codes
+/* checkpoint_store.c: a loaded checkpoint written again in another type: plain (huggingface.md 1.4, 1.5), or as codes
  * (docs/quantisation.md). */
-#include "loaders/convert.h"
+#include "loaders/checkpoint_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
