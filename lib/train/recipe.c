@@ -258,27 +258,46 @@ static bool is_preset(const attend_recipe *recipe, const entry *e)
 	return strcmp(*(char **)field(recipe, e), e->text) == 0;
 }
 
+static void print_entry(attend_buffer *out, const attend_recipe *recipe, const entry *e)
+{
+	attend_buffer_printf(out, "\"%s\": ", e->name);
+	switch (e->kind) {
+	case FLAG: attend_buffer_text(out, *(bool *)field(recipe, e) ? "true" : "false"); break;
+	case WHOLE: attend_buffer_printf(out, "%lld", (long long)*(int64_t *)field(recipe, e)); break;
+	case REAL: attend_buffer_printf(out, "%.12g", *(double *)field(recipe, e)); break;
+	case TEXT: {
+		const char *text = *(char **)field(recipe, e);
+		attend_buffer_json_string(out, text, strlen(text));
+		break;
+	}
+	}
+}
+
 void attend_recipe_print(attend_buffer *out, const attend_recipe *recipe, bool only_set)
 {
 	bool first = true;
 	attend_buffer_text(out, "{");
 	for (size_t i = 0; i < ENTRIES; i++) {
-		const entry *e = &entries[i];
-		if (only_set && is_preset(recipe, e)) continue;
-		attend_buffer_printf(out, "%s\n  \"%s\": ", first ? "" : ",", e->name);
+		if (only_set && is_preset(recipe, &entries[i])) continue;
+		attend_buffer_text(out, first ? "\n  " : ",\n  ");
 		first = false;
-		switch (e->kind) {
-		case FLAG: attend_buffer_text(out, *(bool *)field(recipe, e) ? "true" : "false"); break;
-		case WHOLE: attend_buffer_printf(out, "%lld", (long long)*(int64_t *)field(recipe, e)); break;
-		case REAL: attend_buffer_printf(out, "%.12g", *(double *)field(recipe, e)); break;
-		case TEXT: {
-			const char *text = *(char **)field(recipe, e);
-			attend_buffer_json_string(out, text, strlen(text));
-			break;
-		}
-		}
+		print_entry(out, recipe, &entries[i]);
 	}
 	attend_buffer_text(out, "\n}\n");
+}
+
+void attend_recipe_print_run(attend_buffer *out, const attend_recipe *recipe)
+{
+	/* Where things are (the data has hashes), how much memory is spent, what is told and kept. */
+	static const char *const beside =
+		"model_name_or_path|train_file|validation_file|output_dir|dtype|per_device_eval_batch_size|"
+		"gradient_checkpointing|save_strategy|save_steps|save_total_limit|logging_steps|on_nan|"
+		"load_best_model_at_end|resume|overwrite_output_dir";
+	for (size_t i = 0; i < ENTRIES; i++) {
+		if (is_among(entries[i].name, beside)) continue;
+		attend_buffer_text(out, ", ");
+		print_entry(out, recipe, &entries[i]);
+	}
 }
 
 attend_status attend_recipe_dump(char **out, const attend_recipe *recipe)

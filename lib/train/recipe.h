@@ -61,6 +61,10 @@ attend_status attend_recipe_set_json(attend_recipe *recipe, const char *name, co
 /* All values as a JSON object, one member a line. `only_set`: those that differ from the defaults. */
 void attend_recipe_print(attend_buffer *out, const attend_recipe *recipe, bool only_set);
 
+/* The values that a resumed run must share with the run that it goes on with, as members of a JSON object, a comma before each:
+ * all but where files are, how much memory is spent, what is logged and kept. */
+void attend_recipe_print_run(attend_buffer *out, const attend_recipe *recipe);
+
 /* A recipe of its own with the same values. */
 attend_status attend_recipe_copy(attend_recipe **out, const attend_recipe *recipe);
 

@@ -88,27 +88,14 @@ static attend_status write_text(const char *dir, const char *name, attend_buffer
 	return status;
 }
 
-/* What must be the same for a resumed run: everything but where it is, and how long it goes on saving and logging. */
+/* What must be the same for a resumed run. */
 static void put_identity(attend_buffer *out, const attend_trainer *t)
 {
-	const attend_recipe *r = t->recipe;
-	attend_buffer_printf(out, "\"data_hash\": \"%016" PRIx64 "\", \"steps\": %zu, \"seed\": %" PRId64, t->train->hash,
-	                     t->plan.steps, r->seed);
-	attend_buffer_printf(out, ", \"batch\": %" PRId64 ", \"accumulation\": %" PRId64 ", \"tokens\": %" PRId64,
-	                     r->per_device_train_batch_size, r->gradient_accumulation_steps, r->max_tokens_per_batch);
-	attend_buffer_printf(out, ", \"optim\": \"%s\", \"schedule\": \"%s\"", r->optim, r->lr_scheduler_type);
-	put_number(out, ", \"learning_rate\": ", r->learning_rate);
-	attend_buffer_printf(out, ", \"bf16\": %s", r->bf16 ? "true" : "false");
-	attend_buffer_printf(out, ", \"validation_hash\": \"%016" PRIx64 "\"", t->validation ? t->validation->hash : 0);
-	put_number(out, ", \"validation_split\": ", r->validation_split);
-	attend_buffer_printf(out, ", \"max_seq_length\": %" PRId64 ", \"truncate\": \"%s\", \"window\": %" PRId64,
-	                     r->max_seq_length, r->truncate, r->window);
-	attend_buffer_printf(out, ", \"stride\": %" PRId64, r->stride);
-	if (!t->text_task) return;
-	attend_buffer_printf(out, ", \"task\": \"%s%s%s\", \"block\": %zu, \"whole_word\": %s", r->task,
-	                     *r->sentence_pairs ? "+" : "", r->sentence_pairs, t->train_examples.longest,
-	                     r->mlm_whole_word ? "true" : "false");
-	put_number(out, ", \"mlm_probability\": ", r->mlm_probability);
+	attend_buffer_printf(out, "\"data_hash\": \"%016" PRIx64 "\", \"validation_hash\": \"%016" PRIx64 "\"",
+	                     t->train->hash, t->validation ? t->validation->hash : 0);
+	attend_recipe_print_run(out, t->recipe);
+	attend_buffer_printf(out, ", \"steps\": %zu", t->plan.steps);
+	if (t->text_task) attend_buffer_printf(out, ", \"block\": %zu", t->train_examples.longest);
 }
 
 attend_status attend_results_write_state(const attend_trainer *trainer, const char *dir)
@@ -159,12 +146,6 @@ static attend_status read_entry(attend_log_entry *e, const attend_json *line)
 	return ATTEND_OK;
 }
 
-static bool is_fitting(const char *key)
-{
-	return strcmp(key, "max_seq_length") == 0 || strcmp(key, "truncate") == 0 || strcmp(key, "window") == 0 ||
-	       strcmp(key, "stride") == 0;
-}
-
 static attend_status check_identity(const attend_trainer *t, const attend_json *run)
 {
 	attend_buffer now = {0};
@@ -178,9 +159,6 @@ static attend_status check_identity(const attend_trainer *t, const attend_json *
 		const char *key = attend_json_key(m, NULL);
 		const attend_json *before = attend_json_get(run, key);
 		char *a = NULL, *b = NULL;
-		if (!before && strcmp(key, "bf16") == 0 && !t->recipe->bf16) continue; /* begun before there was a choice */
-		if (!before && strncmp(key, "validation_", 11) == 0) continue;         /* begun before it was written down */
-		if (!before && is_fitting(key)) continue;                              /* begun before it was written down */
 		if (!before) status = attend_json_fail(run, "'%s' is missing: not a checkpoint of this kind", key);
 		if (status == ATTEND_OK) status = attend_json_print(&a, before, 0);
 		if (status == ATTEND_OK) status = attend_json_print(&b, m, 0);

@@ -113,8 +113,6 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 		                   attend_head_kind_name(kind));
 	attend_arch *arch = &t->network->arch;
 	t->head = (size_t)head;
-	for (size_t i = 0; i < arch->head_count; i++) /* others that the checkpoint has take no memory */
-		if (i != t->head) t->network->heads[i].present = false;
 	t->outputs = t->text_task ? 1 : arch->heads[head].outputs; /* of a vocabulary no logits are kept here */
 	t->pair_head = t->head;
 	if (attend_text_task_paired(t)) {
@@ -124,6 +122,8 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 		t->pair_head = (size_t)pairs;
 		t->outputs = 2;
 	}
+	for (size_t i = 0; i < arch->head_count; i++) /* others that the checkpoint has take no memory */
+		if (i != t->head && i != t->pair_head) t->network->heads[i].present = false;
 	if (t->recipe->dropout >= 0) arch->heads[head].dropout = (float)t->recipe->dropout;
 	const bool only_head = strcmp(t->recipe->freeze, "base") == 0;
 	if (t->recipe->dropout >= 0 || only_head) { /* a frozen base gives what it gives in use: no dropout */
