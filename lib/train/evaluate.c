@@ -54,11 +54,11 @@ void attend_evaluation_free(attend_evaluation *evaluation)
 
 static attend_status open_model(store *s, const char *model)
 {
-	const attend_bind_options bind = {.has_head = true, .head = ATTEND_HEAD_SEQUENCE};
-	ATTEND_TRY(attend_checkpoint_load(&s->checkpoint, model, &bind));
+	ATTEND_TRY(attend_checkpoint_load(&s->checkpoint, model, NULL));
 	const int head = attend_network_find_head(&s->checkpoint->network, ATTEND_HEAD_SEQUENCE);
 	if (head < 0 || !s->checkpoint->network.heads[head].present)
-		return attend_fail(ATTEND_ERR_ARG, "%s: this checkpoint has no sequence head to evaluate", model);
+		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: a %s checkpoint without the sequence head that this needs",
+		                   model, s->checkpoint->config.model_type);
 	s->head = (size_t)head;
 	s->outputs = s->checkpoint->network.arch.heads[head].outputs;
 	s->regression = s->checkpoint->config.problem == ATTEND_PROBLEM_REGRESSION || s->outputs == 1;
