@@ -144,7 +144,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 			if (unpacked) attend_unpacked_lay(laid, unpacked, i, s0, steps);
 			attend_ahead ahead = {
 				.at = part + steps * job->step_bytes,
-				.lines = unpacked ? 0 : (uint16_t)((lines + factor - 1) / factor),
+				.lines = (uint16_t)(unpacked ? 0 : (lines + factor - 1) / factor),
 				.streams = (uint16_t)streams,
 				.apart = (uint32_t)((steps * job->step_bytes / streams + 63) / 64 * 64),
 			};

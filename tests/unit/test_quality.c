@@ -1,5 +1,5 @@
 /* test_quality.c: attend_quality against its own parts: perplexity of the causal model as attend_perplexity has it, accuracy of a
- * classifier as attend_evaluate has it. */
+ * classifier as attend_evaluate has it. ctest-valgrind: no (minutes) */
 #include <math.h>
 #include <unistd.h>
 
