@@ -21,8 +21,8 @@ static const attend_option options[] = {
      0, false, NULL},
 	{"input-file", 'i', ATTEND_OPTION_FILE, "FILE", "text for the task tokenize", 0, 0, false, NULL},
 	{"offsets", 0, ATTEND_OPTION_FLAG, NULL, "tokenize: compute offsets too", 0, 0, false, NULL},
-	{"warmup", 0, ATTEND_OPTION_INT, "W", "repetitions that are not reported [1]", 0, 1e6, false, NULL},
-	{"repeat", 0, ATTEND_OPTION_INT, "R", "repetitions that are reported [5]", 1, 1e6, false, NULL},
+	{"warmup", 0, ATTEND_OPTION_INT, "W", "repetitions that are not reported [1; cold: 0]", 0, 1e6, false, NULL},
+	{"repeat", 0, ATTEND_OPTION_INT, "R", "repetitions that are reported [5; cold: 1]", 1, 1e6, false, NULL},
 	{"profile", 0, ATTEND_OPTION_FLAG, NULL,
      "where the time goes, by layer and operation, beside the machine's limits (not cold, tokenize)", 0, 0, false,
      NULL},
@@ -188,10 +188,11 @@ static int run(const attend_args *args)
 	                          .num_beams = (size_t)attend_args_int(args, "num-beams", 0),
 	                          .input_file = attend_args_text(args, "input", attend_args_text(args, "input-file", NULL)),
 	                          .dump_file = attend_args_text(args, "dump", NULL),
-	                          .warmup = (size_t)attend_args_int(args, "warmup", 1),
 	                          .repeat = (size_t)attend_args_int(args, "repeat", 0),
 	                          .offsets = attend_args_flag(args, "offsets"),
 	                          .profile = attend_args_flag(args, "profile")};
+	/* Of a cold start the process itself is timed: it does the task once. */
+	o.warmup = (size_t)attend_args_int(args, "warmup", o.task == ATTEND_BENCH_COLD ? 0 : 1);
 	if (o.model == NULL) return attend_usage(command, "no model: give a checkpoint folder with -m");
 	const bool text = o.task == ATTEND_BENCH_COLD || o.task == ATTEND_BENCH_TOKENIZE;
 	if (text && o.profile) return attend_usage(command, "--profile: cold and tokenize have none");

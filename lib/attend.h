@@ -464,7 +464,7 @@ typedef struct attend_bench_options {
 		*input_file; /* or NULL. safetensors: input_ids and attention_mask I64 [B,T], decoder_input_ids, labels; cold: a
 	                             text of one line with one mask; tokenize: a text, needed */
 	const char *dump_file; /* or NULL: outputs of the last repetition, as safetensors (tokenize: ids as text lines) */
-	size_t warmup, repeat; /* repetitions before the ones that count; how many count (0: 5) */
+	size_t warmup, repeat; /* repetitions before the ones that count; how many count (0: 5; cold: 1) */
 	bool offsets;          /* tokenize: offsets too */
 	bool profile;          /* not for cold and tokenize: where the time goes; costs a little time itself */
 } attend_bench_options;

@@ -132,7 +132,7 @@ attend_status attend_bench(attend_bench_result *out, const attend_bench_options 
 	if (o.tokens == 0) o.tokens = 128;
 	if (o.new_tokens == 0) o.new_tokens = 32;
 	if (o.num_beams == 0) o.num_beams = 1;
-	if (o.repeat == 0) o.repeat = 5;
+	if (o.repeat == 0) o.repeat = o.task == ATTEND_BENCH_COLD ? 1 : 5;
 	if (o.profile && (o.task == ATTEND_BENCH_COLD || o.task == ATTEND_BENCH_TOKENIZE))
 		return attend_fail(ATTEND_ERR_ARG, "attend_bench: cold and tokenize have no profile");
 	attend_bench_run run = {.options = &o};
