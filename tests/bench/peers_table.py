@@ -75,7 +75,8 @@ def table(peers):
             print("| %s | %s | %.2f | %s | %s | %s | %.2f | %s |" % (
                 name, dtype, ratio, NAMES[best["family"]], share(mine), share(best), mine["rss_mb"] / best["rss_mb"],
                 "**lost**" if ratio < 1 else ""))
-    print("\nLost: %s." % (", ".join(lost) or "none"))
+    rivals = sorted({NAMES[r["family"]] for r in rows if r["family"] != "attend"})
+    print("\nLost: %s. Rivals in these runs: %s; no other engine was run." % (", ".join(lost) or "none", ", ".join(rivals)))
 
 
 def tokenizers(body):
