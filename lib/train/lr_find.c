@@ -146,6 +146,9 @@ attend_status attend_lr_sweep_write_svg(const attend_lr_sweep *sweep, const char
 		range[0] = fmin(range[0], s->smoothed[i]);
 		range[1] = fmax(range[1], s->smoothed[i]);
 	}
+	/* The slope is what is looked for: a loss that diverges would press it flat. */
+	const double top = s->count ? 1.5 * s->smoothed[0] : 0;
+	if (top > range[0]) range[1] = fmin(range[1], top);
 	char name[64];
 	snprintf(name, sizeof name, "suggestion %.2g", s->suggestion);
 	const attend_curve curves[3] = {{"smoothed loss", s->rates, s->smoothed, s->count},
@@ -155,7 +158,8 @@ attend_status attend_lr_sweep_write_svg(const attend_lr_sweep *sweep, const char
 	attend_curves_svg(&text, curves, isnan(s->suggestion) ? 2 : 3,
 	                  &(attend_plot){.title = "Learning rate range test",
 	                                 .x_name = "learning rate",
-	                                 .y_name = "loss",
-	                                 .log_x = true});
+	                                 .y_name = "loss (higher ones at the upper edge)",
+	                                 .log_x = true,
+	                                 .y_top = top});
 	return write_and_free(path, &text);
 }

@@ -33,9 +33,9 @@ static double scaled(const frame *f, double x)
 	return f->log_x ? log10(x) : x;
 }
 
-static frame frame_of(const attend_curve *curves, size_t count, bool log_x)
+static frame frame_of(const attend_curve *curves, size_t count, const attend_plot *plot)
 {
-	frame f = {INFINITY, -INFINITY, INFINITY, -INFINITY, log_x};
+	frame f = {INFINITY, -INFINITY, INFINITY, -INFINITY, plot->log_x};
 	for (size_t c = 0; c < count; c++)
 		for (size_t i = 0; i < curves[c].count; i++) {
 			f.x0 = fmin(f.x0, scaled(&f, curves[c].x[i]));
@@ -43,8 +43,9 @@ static frame frame_of(const attend_curve *curves, size_t count, bool log_x)
 			f.y0 = fmin(f.y0, curves[c].y[i]);
 			f.y1 = fmax(f.y1, curves[c].y[i]);
 		}
-	if (!(f.x1 >= f.x0)) f = (frame){0, 1, 0, 1, log_x};
+	if (!(f.x1 >= f.x0)) f = (frame){0, 1, 0, 1, plot->log_x};
 	if (!(f.x1 > f.x0)) f.x1 = f.x0 + 1;
+	if (plot->y_top > f.y0) f.y1 = fmin(f.y1, plot->y_top);
 	const double margin = f.y1 > f.y0 ? 0.05 * (f.y1 - f.y0) : 0.5;
 	f.y0 -= margin;
 	f.y1 += margin;
@@ -58,7 +59,7 @@ static double px(const frame *f, double x)
 
 static double py(const frame *f, double y)
 {
-	return HEIGHT - BOTTOM - (y - f->y0) / (f->y1 - f->y0) * (HEIGHT - TOP - BOTTOM);
+	return HEIGHT - BOTTOM - (fmin(y, f->y1) - f->y0) / (f->y1 - f->y0) * (HEIGHT - TOP - BOTTOM);
 }
 
 static void axes(attend_buffer *out, const frame *f)
@@ -80,7 +81,7 @@ void attend_curves_svg(attend_buffer *out, const attend_curve *curves, size_t co
 {
 	static const char *const colours[] = {"#1f6fb4", "#d9541e", "#2a9d4a", "#8a4fbf",
 	                                      "#b48a00", "#c23b6e", "#4d4d4d", "#00908f"};
-	const frame f = frame_of(curves, count, plot->log_x);
+	const frame f = frame_of(curves, count, plot);
 	attend_buffer_printf(
 		out,
 		"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "

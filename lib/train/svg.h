@@ -13,7 +13,8 @@ typedef struct attend_curve {
 
 typedef struct attend_plot {
 	const char *title, *x_name, *y_name;
-	bool log_x; /* decades on the x axis; all x > 0 */
+	bool log_x;   /* decades on the x axis; all x > 0 */
+	double y_top; /* higher points are drawn at this height; 0: as high as the curves */
 } attend_plot;
 
 /* Curves of one or more runs as an SVG 1.1 picture, appended to `out`. */
