@@ -6,29 +6,9 @@
  * tdpbf16ps rounds to nearest, flushes subnormals, and adds the even and odd products of 32 inputs in an order of its own:
  * the same for every row. */
 #include "lib/kernels/gemm_avx512.h"
+#include "lib/kernels/tile_registers.h"
 
 enum { TILE_ROWS = 16, STEPS = 16, BLOCK_ROWS = 32, STEP_BYTES = 128, TILE_BYTES = TILE_ROWS * STEPS * 4 };
-
-/* Sums 0 1 / 2 3, rows 4 5, columns 6 7. */
-static void enter(void)
-{
-	static const struct config {
-		uint8_t palette, start_row, reserved[14];
-		uint16_t row_bytes[16];
-		uint8_t rows[16];
-	} config = {
-		.palette = 1,
-		.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-		.rows = {16, 16, 16, 16, 16, 16, 16, 16},
-	};
-	_tile_loadconfig(&config);
-}
-
-/* Tile registers in use would be saved at every switch of threads. */
-static void leave(void)
-{
-	_tile_release();
-}
 
 #define TILE_KERNEL(name, multiply)                                                                                    \
 	static void name(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add, \
@@ -183,8 +163,8 @@ const struct attend_gemm_table attend_gemm_amx = {
                                   .tile = bf16_tile,
                                   .few = &bf16_few_kernel,
                                   .few_rows = FEW_ROWS,
-                                  .enter = enter,
-                                  .leave = leave},
+                                  .enter = tiles_enter,
+                                  .leave = tiles_leave},
 			[ATTEND_PACK_INT8] = {.mr = BLOCK_ROWS,
                                   .form = ATTEND_BLOCK_INT8,
                                   .unit = 1,
@@ -195,8 +175,8 @@ const struct attend_gemm_table attend_gemm_amx = {
                                   .tile = int8_tile,
                                   .few = &int8_few_kernel,
                                   .few_rows = 14,
-                                  .enter = enter,
-                                  .leave = leave},
+                                  .enter = tiles_enter,
+                                  .leave = tiles_leave},
 			[ATTEND_PACK_INT4] = GEMM_AVX512VNNI_INT4,
 		},
 };

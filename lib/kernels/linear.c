@@ -9,8 +9,17 @@ size_t attend_linear_scratch(const attend_packed *w, size_t m)
 	return attend_left_bytes(attend_gemm_kernels(), w->type, m, w->k);
 }
 
-static void run(attend_product *product, const attend_epilogue *epilogue)
+/* The weights are in `product`: all else of y = epilogue(x W^T). */
+static void run(attend_product *product, float *y, size_t ldy, const float *x, size_t ldx, size_t m,
+                const attend_epilogue *epilogue, void *scratch)
 {
+	product->y = y;
+	product->ldy = ldy;
+	product->m = m;
+	product->x = x;
+	product->stride_row = ldx;
+	product->stride_k = 1;
+	product->scratch = scratch;
 	if (epilogue) product->epilogue = *epilogue;
 	if (product->epilogue.scale == 0.0f) product->epilogue.scale = 1.0f;
 	attend_product_run(product);
@@ -19,39 +28,15 @@ static void run(attend_product *product, const attend_epilogue *epilogue)
 void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const attend_packed *w,
                            const attend_epilogue *epilogue, void *scratch)
 {
-	attend_product product = {
-		.type = w->type,
-		.y = y,
-		.ldy = ldy,
-		.m = m,
-		.n = w->n,
-		.k = w->k,
-		.x = x,
-		.stride_row = ldx,
-		.stride_k = 1,
-		.panels = w->data,
-		.scratch = scratch,
-	};
-	run(&product, epilogue);
+	attend_product product = {.type = w->type, .n = w->n, .k = w->k, .panels = w->data};
+	run(&product, y, ldy, x, ldx, m, epilogue, scratch);
 }
 
 void attend_linear_forward_unpacked(float *y, size_t ldy, const float *x, size_t ldx, size_t m,
                                     const attend_unpacked *w, const attend_epilogue *epilogue, void *scratch)
 {
-	attend_product product = {
-		.type = w->type,
-		.y = y,
-		.ldy = ldy,
-		.m = m,
-		.n = w->n,
-		.k = w->k,
-		.x = x,
-		.stride_row = ldx,
-		.stride_k = 1,
-		.unpacked = w,
-		.scratch = scratch,
-	};
-	run(&product, epilogue);
+	attend_product product = {.type = w->type, .n = w->n, .k = w->k, .unpacked = w};
+	run(&product, y, ldy, x, ldx, m, epilogue, scratch);
 }
 
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k)

@@ -1,20 +1,10 @@
 /* probe_amx.c: tdpbf16ps and tdpbusd of four tiles of sums, as the products use them. */
-#include <immintrin.h>
-
 #include "lib/kernels/probe.h"
+#include "lib/kernels/tile_registers.h"
 
 static void enter(void)
 {
-	static const struct config {
-		uint8_t palette, start_row, reserved[14];
-		uint16_t row_bytes[16];
-		uint8_t rows[16];
-	} config = {
-		.palette = 1,
-		.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
-		.rows = {16, 16, 16, 16, 16, 16, 16, 16},
-	};
-	_tile_loadconfig(&config);
+	tiles_enter();
 	_tile_zero(0);
 	_tile_zero(1);
 	_tile_zero(2);
@@ -35,7 +25,7 @@ static void enter(void)
 			multiply(2, 5, 6);                                       \
 			multiply(3, 5, 7);                                       \
 		}                                                            \
-		_tile_release();                                             \
+		tiles_leave();                                               \
 		return 2.0 * 4 * 16 * 16 * (double)(steps) * (double)rounds; \
 	}
 

@@ -7,17 +7,7 @@
 #include "loaders/checkpoint.h"
 #include "loaders/safetensors_write.h"
 #include "tests/support/check.h"
-
-static char root[] = "/tmp/attend_checkpoint_XXXXXX";
-
-static const char *in_root(const char *name)
-{
-	static char path[4][512];
-	static unsigned turn;
-	char *out = path[turn++ % 4];
-	snprintf(out, sizeof path[0], "%s/%s", root, name);
-	return out;
-}
+#include "tests/support/root.h"
 
 static void text_file(const char *name, const char *text)
 {
@@ -31,20 +21,6 @@ static void tensor_file(const char *name, const char *const *names, size_t count
 	for (size_t i = 0; i < count; i++)
 		items[i] = (attend_safetensors_item){names[i], {ATTEND_DTYPE_F32, 1, {4}, zeros}, ATTEND_DTYPE_F32};
 	assert_ok(attend_safetensors_write(in_root(name), items, count));
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(root) == NULL;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", root);
-	return system(command);
 }
 
 static void test_folders(void **state)
@@ -234,5 +210,5 @@ int main(void)
 		cmocka_unit_test(test_hub),
 		cmocka_unit_test(test_save),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_root, remove_root);
 }

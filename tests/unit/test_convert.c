@@ -14,33 +14,9 @@
 #include "loaders/checkpoint.h"
 #include "loaders/safetensors_write.h"
 #include "tests/support/check.h"
+#include "tests/support/root.h"
 
 #define FOLDERS "tests/golden/checkpoints/"
-
-static char root[] = "/tmp/attend_convert_XXXXXX";
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(root) == NULL;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", root);
-	return system(command);
-}
-
-static const char *in_root(const char *name)
-{
-	static char path[4][512];
-	static unsigned turn;
-	char *out = path[turn++ % 4];
-	snprintf(out, sizeof path[0], "%s/%s", root, name);
-	return out;
-}
 
 static size_t count_files(const char *path)
 {
@@ -288,5 +264,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain), cmocka_unit_test(test_codes),
 	                                   cmocka_unit_test(test_refusals), cmocka_unit_test(test_numbers),
 	                                   cmocka_unit_test(test_broken_codes)};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_root, remove_root);
 }

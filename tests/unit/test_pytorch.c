@@ -8,34 +8,10 @@
 #include "loaders/checkpoint.h"
 #include "loaders/pickle.h"
 #include "tests/support/check.h"
+#include "tests/support/root.h"
 
 #define FILES  "tests/fuzz/corpus/pytorch/"
 #define FOLDER "tests/data/pytorch_bert"
-
-static char root[] = "/tmp/attend_pytorch_XXXXXX";
-
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(root) == NULL;
-}
-
-static int teardown(void **state)
-{
-	char command[128];
-	(void)state;
-	snprintf(command, sizeof command, "rm -rf %s", root);
-	return system(command);
-}
-
-static const char *in_root(const char *name)
-{
-	static char path[4][512];
-	static unsigned turn;
-	char *out = path[turn++ % 4];
-	snprintf(out, sizeof path[0], "%s/%s", root, name);
-	return out;
-}
 
 static void copy(const char *from, const char *name)
 {
@@ -269,5 +245,5 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_tensors), cmocka_unit_test(test_refusals),
 	                                   cmocka_unit_test(test_pickle), cmocka_unit_test(test_folder),
 	                                   cmocka_unit_test(test_shards)};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_root, remove_root);
 }
