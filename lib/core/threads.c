@@ -1,9 +1,9 @@
 /* threads.c: one team of pthreads for all calls, and how many CPUs it may use.
  *
  * A job is announced through one word, the gate: [generation | open | workers inside]. A worker that sees an open gate of a
- * new generation enters by counting itself in, claims tasks from a shared counter until none is left, and counts itself
- * out. The caller works too, then closes the gate and waits for those inside only: a worker that a busy machine did not
- * schedule in time never entered and is not waited for. */
+ * new generation enters by counting itself in, claims tasks until none is left, and counts itself out. The caller works too,
+ * then closes the gate and waits for those inside only: a worker that a busy machine did not schedule in time never entered
+ * and is not waited for. */
 #include "lib/core/threads.h"
 
 #include "lib/core/affinity.h"
@@ -29,12 +29,10 @@ static const uint64_t INSIDE = 0xffffu, OPEN = 0x10000u, GENERATION = 0x20000u;
 static struct team {
 	_Atomic uint64_t gate;
 	char pad0[56]; /* words that many cores write lie on lines of their own */
-	_Atomic size_t next;
-	char pad1[56];
 	/* The job: written while the gate is closed and nobody is inside. */
 	attend_task task;
 	void *arg;
-	size_t tasks;
+	size_t shares;
 
 	atomic_bool held;  /* a call is using the team */
 	atomic_int wanted; /* attend_set_threads; 0: the default */
@@ -59,6 +57,14 @@ static struct team {
           .done = PTHREAD_COND_INITIALIZER,
           .home = -1};
 
+/* Each thread's share of a job is a range of neighbouring tasks, the same share of every job: what it wrote in one operation is
+ * still in its core's cache when the next one reads it, where fetching it from another core may take longer than the
+ * arithmetic. Whoever is done takes from the others' shares. */
+static struct share {
+	_Alignas(64) _Atomic size_t next;
+	size_t end;
+} shares[MAX_THREADS];
+
 static _Thread_local bool inside_task; /* this thread runs a task: nested calls are serial */
 
 static inline void relax(void)
@@ -77,13 +83,26 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void run_tasks(attend_task task, void *arg, size_t tasks, unsigned worker)
+static void share_out(size_t tasks, size_t count)
+{
+	for (size_t w = 0, begin = 0; w < count; w++) {
+		atomic_store_explicit(&shares[w].next, begin, memory_order_relaxed);
+		begin += tasks / count + (w < tasks % count ? 1 : 0);
+		shares[w].end = begin;
+	}
+}
+
+static void run_tasks(attend_task task, void *arg, size_t count, unsigned worker)
 {
 	inside_task = true;
-	for (;;) {
-		const size_t i = atomic_fetch_add_explicit(&team.next, 1, memory_order_relaxed);
-		if (i >= tasks) break;
-		task(arg, i, worker);
+	for (size_t i = 0, w = worker; i < count; i++, w = w + 1 < count ? w + 1 : 0) {
+		struct share *share = &shares[w];
+		/* Looked at first: claiming from an empty share would only take its line away from its thread. */
+		while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
+			const size_t index = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
+			if (index >= share->end) break;
+			task(arg, index, worker);
+		}
 	}
 	inside_task = false;
 }
@@ -134,7 +153,7 @@ static void *worker_main(void *arg)
 		while (news(gate, seen) && !entered) entered = atomic_compare_exchange_weak(&team.gate, &gate, gate + 1);
 		if (!entered) continue; /* too late for that one */
 		seen = gate / GENERATION;
-		run_tasks(team.task, team.arg, team.tasks, worker);
+		run_tasks(team.task, team.arg, team.shares, worker);
 		const uint64_t left = atomic_fetch_sub(&team.gate, 1) - 1;
 		if ((left & (OPEN | INSIDE)) == 0 && atomic_load(&team.caller_sleeps)) {
 			pthread_mutex_lock(&team.lock);
@@ -269,8 +288,8 @@ void attend_parallel(size_t tasks, attend_task task, void *arg)
 	follow_caller();
 	team.task = task;
 	team.arg = arg;
-	team.tasks = tasks;
-	atomic_store_explicit(&team.next, 0, memory_order_relaxed);
+	team.shares = (size_t)team.started + 1;
+	share_out(tasks, team.shares);
 	atomic_store(&team.gate, (atomic_load(&team.gate) / GENERATION + 1) * GENERATION + OPEN);
 	if (atomic_load(&team.sleeping) > 0) {
 		pthread_mutex_lock(&team.lock);
@@ -279,7 +298,7 @@ void attend_parallel(size_t tasks, attend_task task, void *arg)
 			for (size_t i = 1; i < tasks; i++) pthread_cond_signal(&team.wake);
 		pthread_mutex_unlock(&team.lock);
 	}
-	run_tasks(task, arg, tasks, 0);
+	run_tasks(task, arg, team.shares, 0);
 	await_workers();
 	atomic_store(&team.held, false);
 }

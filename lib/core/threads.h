@@ -7,9 +7,10 @@
 #include "lib/core/status.h"
 
 /* Equals: for (size_t i = 0; i < tasks; i++) task(arg, i, worker); in any order, on up to attend_threads() workers, the
- * caller being worker 0. `worker` < attend_threads() picks scratch. Tasks are claimed one by one. A nested call, or a call
- * while another thread holds the team, runs serially on the caller as worker 0 of its own: scratch is per call, never
- * global. Cannot fail: if threads cannot be started the caller does all the work. */
+ * caller being worker 0. `worker` < attend_threads() picks scratch. Worker w takes the w-th of equal ranges of neighbouring
+ * tasks, then what is left of the others'. A nested call, or a call while another thread holds the team, runs serially on the
+ * caller as worker 0 of its own: scratch is per call, never global. Cannot fail: if threads cannot be started the caller does
+ * all the work. */
 typedef void (*attend_task)(void *arg, size_t index, unsigned worker);
 void attend_parallel(size_t tasks, attend_task task, void *arg);
 

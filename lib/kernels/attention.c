@@ -358,11 +358,24 @@ typedef struct forward_job {
 	size_t count;
 	const size_t *first_block; /* [count+1]: blocks of the sequences before */
 	const struct attend_row_table *table;
+	size_t parts; /* of the queries of a sequence */
 } forward_job;
 
 static size_t head_blocks(const attend_attention *a)
 {
 	return (a->tq + QUERIES - 1) / QUERIES;
+}
+
+/* Block `index` of a sequence: some neighbouring blocks of queries of one head after another, since keys and values of a head
+ * are a good part of a cache; then the next part of the queries, so that a thread has all heads of its rows. */
+static void sequence_block(const forward_job *j, const attend_attention *a, size_t index)
+{
+	const size_t blocks = head_blocks(a), parts = j->parts < blocks ? j->parts : blocks;
+	size_t part = index * parts / (a->heads * blocks);
+	while (a->heads * ((part + 1) * blocks / parts) <= index) part++;
+	const size_t begin = part * blocks / parts, wide = (part + 1) * blocks / parts - begin;
+	index -= a->heads * begin;
+	forward_block(a, j->table, index / wide, (begin + index % wide) * QUERIES);
 }
 
 static void forward_blocks(void *arg, size_t begin, size_t end)
@@ -377,8 +390,7 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 	for (size_t block = begin; block < end; block++) {
 		while (block >= j->first_block[low + 1]) low++;
 		const attend_attention *a = &j->sequences[low];
-		const size_t index = block - j->first_block[low];
-		forward_block(a, j->table, index / head_blocks(a), index % head_blocks(a) * QUERIES);
+		sequence_block(j, a, block - j->first_block[low]);
 	}
 }
 
@@ -400,6 +412,7 @@ void attend_attention_forward(const attend_attention *sequences, size_t count, v
 	}
 	if (blocks == 0) return;
 	first_block[count] = blocks;
-	forward_job job = {sequences, count, first_block, attend_row_kernels()};
+	const size_t threads = (size_t)attend_threads();
+	forward_job job = {sequences, count, first_block, attend_row_kernels(), count < threads ? threads : 1};
 	attend_split(blocks, work / blocks + 1, forward_blocks, &job);
 }

@@ -19,6 +19,10 @@ enum { LAID_BYTES = 24 << 10 };
  * read on where it is. */
 enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
 
+/* Rows for each thread from which on a thread keeps to its rows and reads all weights, rather than to its columns: every
+ * operation cuts rows alike, so they stay in the cache of its core. */
+enum { SHARE_ROWS = 48 };
+
 /* Blocks of a transposed operand that are read in one go. */
 enum { FILL_BLOCKS = 8 };
 
@@ -27,11 +31,17 @@ typedef struct product_job {
 	const struct attend_gemm_table *table;
 	attend_left left;
 	size_t step_bytes, panel_bytes;
-	attend_runs chunks; /* of blocks */
+	size_t chunks;      /* of blocks */
 	attend_runs groups; /* of panels */
 	attend_runs fills;  /* of blocks, when they are filled before the tasks run */
 	bool fill;          /* a task fills its blocks itself */
 } product_job;
+
+/* Larger and smaller chunks alternate, so that equal numbers of chunks are equal work. */
+static size_t chunk_start(const product_job *job, size_t chunk)
+{
+	return chunk * job->left.runs.count / job->chunks;
+}
 
 /* Everything behind the sum; `tile` is overwritten when there is an activation. */
 static void epilogue_tile(const product_job *job, float *tile, size_t row, size_t rows, const unsigned char *panel,
@@ -118,7 +128,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const product_job *job = arg;
 	const attend_left *left = &job->left;
 	const size_t nr = job->table->nr, chunk = index / job->groups.count, group = index % job->groups.count;
-	const size_t block0 = attend_run_start(&job->chunks, chunk), block1 = attend_run_start(&job->chunks, chunk + 1);
+	const size_t block0 = chunk_start(job, chunk), block1 = chunk_start(job, chunk + 1);
 	const size_t panel0 = attend_run_start(&job->groups, group), panel1 = attend_run_start(&job->groups, group + 1);
 	const size_t row0 = attend_run_start(&left->runs, block0);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
@@ -211,21 +221,22 @@ void attend_product_run(const attend_product *p)
 	/* Rows whose inputs fill half of the L2 cache. */
 	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
 	if (rows > TASK_ROWS) rows = TASK_ROWS;
-	job.chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1);
+	job.chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1).count;
+	const bool many = job.chunks >= 3 * threads;
+	if (many || p->m / threads >= SHARE_ROWS) {
+		const size_t even = (job.chunks + threads - 1) / threads * threads;
+		job.chunks = even < left->runs.count ? even : left->runs.count;
+	}
 	const size_t panels = p->n / table->nr + (p->n % table->nr != 0);
-	if (job.chunks.count >= 3 * threads && !left->in_place) {
+	if (many && !left->in_place) {
 		/* Rows enough for all: a task takes all panels and its blocks stay in the cache of the core that filled them. */
-		const size_t even = (job.chunks.count + threads - 1) / threads * threads;
-		job.chunks = attend_runs_in(left->runs.count, even < left->runs.count ? even : left->runs.count);
 		job.groups = attend_runs_in(panels, 1);
 		job.fill = true;
 	} else {
-		job.groups =
-			attend_runs_in(panels,
-		                   groups_of(panels, panel_cost(p->m / job.chunks.count, job.panel_bytes, left->kernel->rate),
-		                             job.chunks.count));
+		const size_t cost = panel_cost(p->m / job.chunks, job.panel_bytes, left->kernel->rate);
+		job.groups = attend_runs_in(panels, groups_of(panels, cost, job.chunks));
 		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
 		if (!left->in_place) attend_run_tasks(job.fills.count, fill_task, &job, p->m * p->k);
 	}
-	attend_parallel(job.chunks.count * job.groups.count, product_task, &job);
+	attend_parallel(job.chunks * job.groups.count, product_task, &job);
 }
