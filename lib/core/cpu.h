@@ -24,6 +24,8 @@ attend_isa_level attend_cpu_isa(void);
 const char *attend_isa_level_name(attend_isa_level level); /* "avx512vnni" */
 attend_status attend_isa_level_parse(attend_isa_level *out, const char *name);
 bool attend_cpu_supports(attend_isa_level level);
+/* One of AMD's: its prefetchers like other patterns than Intel's. */
+bool attend_cpu_amd(void);
 
 /* Bytes of data cache of one core; plausible defaults where the system does not tell. */
 size_t attend_cpu_l1(void);
