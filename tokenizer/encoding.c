@@ -56,16 +56,29 @@ void attend_assemble_ids(const attend_tokenizer *tokenizer, const attend_scratch
 
 /* ---- offsets ---- */
 
+/* How far ASCII is looked for ahead of a cursor: not to the end of the text, as cursors may go back and forth. */
+enum { LOOK_AHEAD = 128 };
+
 /* A place in a text, in bytes and characters; moved back and forth, so that rising offsets cost one walk. */
 typedef struct cursor {
 	const char *text;
 	size_t size, byte;
+	size_t plain; /* all is ASCII from `byte` up to here */
 	uint32_t character;
 } cursor;
 
 static uint32_t characters_before(cursor *c, size_t byte)
 {
-	while (c->byte < byte && c->byte < c->size) c->character += attend_utf8_is_start(c->text[c->byte++]);
+	while (c->byte < byte && c->byte < c->size) {
+		const size_t rest = c->size - c->byte, ahead = rest < LOOK_AHEAD ? rest : LOOK_AHEAD;
+		if (c->plain <= c->byte) c->plain = c->byte + attend_ascii_prefix(c->text + c->byte, ahead);
+		const size_t stop = c->plain < byte ? c->plain : byte;
+		c->character += (uint32_t)(stop - c->byte);
+		c->byte = stop;
+		while (c->byte < byte && c->byte < c->size && (signed char)c->text[c->byte] < 0)
+			c->character += attend_utf8_is_start(c->text[c->byte++]);
+	}
+	if (c->byte > byte) c->plain = byte;
 	while (c->byte > byte) c->character -= attend_utf8_is_start(c->text[--c->byte]);
 	return c->character;
 }
@@ -80,7 +93,7 @@ static attend_status count_characters(attend_sequence *s)
 	}
 	/* Mostly a token starts where the one before ended, or behind it: then the cursors take turns and the text is walked
 	 * once. Tokens that overlap let each cursor go its own way. */
-	cursor start = {s->text, s->size, 0, 0}, end = start;
+	cursor start = {s->text, s->size, 0, 0, 0}, end = start;
 	for (size_t i = 0; i < s->tokens.count; i++) {
 		const attend_span span = s->tokens.spans[i];
 		if (span.start >= end.byte && end.byte > start.byte) start = end;
@@ -187,8 +200,15 @@ static const char *spelling(const job *j, const attend_sequence *s, size_t i, si
 static bool marks_special(const job *j, int32_t id)
 {
 	const attend_tokenizer *const t = j->tokenizer;
-	if (!t->marian_rules || j->options->no_special_tokens || id == t->special_ids[ATTEND_TOKEN_UNK]) return false;
+	if (j->options->no_special_tokens || id == t->special_ids[ATTEND_TOKEN_UNK]) return false;
 	return attend_tokenizer_is_special(t, id);
+}
+
+static void fill_with(int32_t *values, int32_t value, size_t count)
+{
+	if (value == 0) memset(values, 0, count * sizeof *values);
+	else
+		for (size_t i = 0; i < count; i++) values[i] = value;
 }
 
 /* Offsets, words and sequence of a window, which goes to `at`. */
@@ -201,7 +221,7 @@ static void fill_places(const job *j, attend_encoding *e, size_t at, int side, a
 	memcpy(e->offsets + at, s->chars + w.start, count * sizeof *e->offsets);
 	memcpy(e->byte_offsets + at, s->tokens.spans + w.start, count * sizeof *e->byte_offsets);
 	memcpy(e->word_ids + at, s->words + w.start, count * sizeof *e->word_ids);
-	for (size_t i = 0; i < count; i++) e->sequence_ids[at + i] = side;
+	fill_with(e->sequence_ids + at, side, count);
 	if (!post->trim_offsets) return;
 	size_t surface = first_surface(s, w.start), size;
 	for (size_t i = 0; i < count; i++) {
@@ -238,10 +258,10 @@ static void fill_text(const job *j, attend_encoding *e, size_t at, const attend_
 	const int32_t type_id = retyped ? piece->type_id : side;
 	const size_t count = w.end - w.start;
 	if (count) memcpy(e->ids + at, s->tokens.ids + w.start, count * sizeof *e->ids);
-	for (size_t i = at; i < at + count; i++) {
-		e->type_ids[i] = type_id;
+	fill_with(e->type_ids + at, type_id, count);
+	memset(e->special_tokens_mask + at, 0, count);
+	for (size_t i = at; j->tokenizer->marian_rules && i < at + count; i++)
 		e->special_tokens_mask[i] = marks_special(j, e->ids[i]);
-	}
 	if (e->offsets) fill_places(j, e, at, side, w);
 	if (e->tokens) fill_spellings(j, e, at, s, w, pool);
 }

@@ -6,14 +6,9 @@
 
 #include "lib/core/arena.h"
 #include "tokenizer/byte_run.h"
+#include "tokenizer/chunks.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/vocab.h"
-
-enum {
-	BUCKETS = 1 << 15,
-	WAYS = 4,  /* chunks in a bucket: two cache lines */
-	BATCH = 16 /* chunks whose lines are fetched before the first of them is looked at */
-};
 
 /* ---- choosing ---- */
 
@@ -37,251 +32,13 @@ attend_lane_plan attend_lane_choose(const attend_tokenizer *t, bool bytes)
 	return plan;
 }
 
-/* ---- the cache ---- */
-
-static attend_status cache_init(attend_chunk_cache *cache, bool spans)
-{
-	if (!cache->memory) {
-		cache->memory =
-			calloc((BUCKETS + 1) * WAYS, sizeof *cache->chunks); /* fresh pages are zero and cost nothing yet */
-		if (!cache->memory) return attend_fail_memory(BUCKETS * WAYS * sizeof *cache->chunks, "word cache");
-		const uintptr_t bucket = WAYS * sizeof *cache->chunks;
-		cache->chunks = (attend_chunk *)(((uintptr_t)cache->memory + bucket - 1) / bucket * bucket);
-	}
-	if (spans && !cache->spans) {
-		cache->spans = calloc(BUCKETS * WAYS, sizeof *cache->spans);
-		if (!cache->spans) return attend_fail_memory(BUCKETS * WAYS * sizeof *cache->spans, "word cache");
-	}
-	return ATTEND_OK;
-}
-
-void attend_chunk_cache_free(attend_chunk_cache *cache)
-{
-	free(cache->memory);
-	free(cache->spans);
-	memset(cache, 0, sizeof *cache);
-}
-
-typedef struct key {
-	uint64_t low, high;
-} key;
-
-/* The first `size` <= 15 bytes at `text`, of which 16 can be read if `readable`. */
-static inline key make_key(const char *text, size_t size, bool readable)
-{
-	key k = {0, 0};
-	if (readable) {
-		memcpy(&k.low, text, 8);
-		memcpy(&k.high, text + 8, 8);
-		if (size < 8) {
-			k.low &= (UINT64_C(1) << 8 * size) - 1;
-			k.high = 0;
-		} else {
-			k.high &= (UINT64_C(1) << 8 * (size - 8)) - 1;
-		}
-	} else {
-		unsigned char bytes[16] = {0};
-		memcpy(bytes, text, size);
-		memcpy(&k.low, bytes, 8);
-		memcpy(&k.high, bytes + 8, 8);
-	}
-	k.high |= (uint64_t)size << 56; /* (a big-endian machine puts it elsewhere in the word: still one key a chunk) */
-	return k;
-}
-
-/* Index of a bucket's first chunk. */
-static inline size_t bucket_of(key k)
-{
-	const uint64_t h = k.low * UINT64_C(0x9e3779b97f4a7c15) + k.high * UINT64_C(0x9fb21c651e98df25);
-	return (size_t)(h >> 49) * WAYS;
-}
-
-/* ---- the long way for one chunk ---- */
-
-/* What the model is given for a plain chunk, and where it differs from the chunk. */
-typedef struct spelled {
-	const char *text;
-	size_t size;
-	uint32_t shift; /* bytes in front that the chunk does not have */
-} spelled;
-
-static spelled spell(const attend_lane_plan *plan, const char *chunk, size_t size, char *buffer)
-{
-	if (plan->lane == ATTEND_LANE_WORDS) return (spelled){chunk, size, 0};
-	if (plan->lane == ATTEND_LANE_SPACES) {
-		const size_t mark = strlen(plan->mark);
-		memcpy(buffer, plan->mark, mark);
-		memcpy(buffer + mark, chunk, size);
-		return (spelled){buffer, size + mark, (uint32_t)mark};
-	}
-	for (size_t i = 0; i < size; i++)
-		buffer[i] = plan->lowercase && chunk[i] >= 'A' && chunk[i] <= 'Z' ? (char)(chunk[i] | 0x20) : chunk[i];
-	return (spelled){buffer, size, 0};
-}
-
-/* The places of tokens in the chunk, from places in what the model was given. The mark shares the place of the first
- * character, and so does every byte of a character. */
-static void place(const attend_lane_plan *plan, const char *chunk, size_t size, uint32_t shift, attend_span *spans,
-                  size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		attend_span s = spans[i];
-		s.start = s.start > shift ? s.start - shift : 0;
-		s.end = s.end > shift ? s.end - shift : 1;
-		if (plan->lane != ATTEND_LANE_BERT) {
-			while (s.start > 0 && !attend_utf8_is_start(chunk[s.start])) s.start--;
-			while (s.end < size && !attend_utf8_is_start(chunk[s.end])) s.end++;
-		}
-		spans[i] = s;
-	}
-}
-
-/* Append the tokens of one word, placed within the chunk, to the sequence. */
-static attend_status append(const attend_run *r, const attend_token_list *tokens, uint32_t at)
-{
-	attend_token_list *const out = &r->out->tokens;
-	const size_t from = out->count;
-	ATTEND_TRY(attend_token_list_reserve(out, tokens->count));
-	for (size_t i = 0; i < tokens->count; i++)
-		attend_token_list_put(out, tokens->ids[i], tokens->spans[i].start + at, tokens->spans[i].end + at);
-	if (r->tracked) ATTEND_TRY(attend_run_word_ids(r, from));
-	r->out->word_count++;
-	return ATTEND_OK;
-}
-
-/* ---- plain chunks, by batches ---- */
-
-/* A chunk on its way: found in the text, not yet in the cache. */
-typedef struct waiting {
-	key k;
-	size_t bucket; /* index of its first chunk */
-	uint32_t at, size;
-} waiting;
-
-typedef struct batch {
-	const attend_run *run;
-	const char *text;
-	const attend_chunk *chunks;
-	size_t count;
-	waiting items[BATCH];
-} batch;
-
-/* Is the slot taken by another chunk? */
-static bool is_other(const attend_chunk *slot, key k)
-{
-	return slot->high && (slot->low != k.low || slot->high != k.high);
-}
-
-/* Keep a chunk's tokens. */
-static void keep(const attend_run *r, const waiting *w, const attend_token_list *tokens)
-{
-	attend_chunk_cache *const cache = &r->scratch->chunks;
-	const bool fits = tokens->count <= ATTEND_CHUNK_TOKENS;
-	size_t index = w->bucket;
-	for (int i = 0; i < WAYS && is_other(&cache->chunks[index], w->k); i++) index++;
-	if (index == w->bucket + WAYS) index = w->bucket + cache->turn++ % WAYS; /* full: each in its turn gives way */
-	attend_chunk *const slot = &cache->chunks[index];
-	*slot =
-		(attend_chunk){.low = w->k.low, .high = w->k.high, .count = fits ? (uint8_t)tokens->count : ATTEND_CHUNK_LONG};
-	slot->has_spans = cache->spans != NULL;
-	for (size_t i = 0; fits && i < tokens->count; i++) {
-		slot->ids[i] = tokens->ids[i];
-		if (!cache->spans) continue;
-		cache->spans[index][i][0] = (uint8_t)tokens->spans[i].start;
-		cache->spans[index][i][1] = (uint8_t)tokens->spans[i].end;
-	}
-}
-
-/* A plain chunk (one word) through the model, or what is kept of those that do not fit the cache of chunks. */
-static attend_status add_unknown(const attend_run *r, const waiting *w)
-{
-	const attend_lane_plan *const plan = r->plan;
-	const attend_token_model *const model = r->tokenizer->model;
-	const char *const chunk = r->out->text + w->at;
-	const attend_chunk *const slot = &r->scratch->chunks.chunks[w->bucket];
-	attend_token_list *const tokens = &r->scratch->chunk_tokens;
-	char buffer[ATTEND_CACHED_WORD + 8];
-	const spelled s = spell(plan, chunk, w->size, buffer);
-	tokens->count = 0;
-	tokens->with_spans = true;
-	bool is_long = w->size > ATTEND_CHUNK_BYTES;
-	for (int i = 0; i < WAYS && !is_long; i++)
-		is_long = slot[i].low == w->k.low && slot[i].high == w->k.high && slot[i].count == ATTEND_CHUNK_LONG;
-	if (is_long) {
-		ATTEND_TRY(attend_run_tokenize(r, s.text, s.size, 0, tokens));
-	} else {
-		ATTEND_TRY(model->ops->tokenize(model, r->scratch->model, s.text, s.size, 0, tokens));
-	}
-	place(plan, chunk, w->size, s.shift, tokens->spans, tokens->count);
-	if (!is_long) keep(r, w, tokens);
-	return append(r, tokens, w->at);
-}
-
-/* Append what the cache knows of a chunk. */
-static inline attend_status add_known(const attend_run *r, const attend_chunk *known, uint32_t at)
-{
-	attend_token_list *const out = &r->out->tokens;
-	if (out->id_capacity - out->count < 4) ATTEND_TRY(attend_token_list_reserve(out, 4));
-	memcpy(out->ids + out->count, known->ids, 16); /* what follows the ids is overwritten by the next ones */
-	if (r->tracked) {
-		const attend_chunk_cache *const cache = &r->scratch->chunks;
-		const uint8_t(*const spans)[2] = cache->spans[known - cache->chunks];
-		if (out->span_capacity - out->count < 4 || r->out->word_capacity - out->count < 4)
-			ATTEND_TRY(attend_run_reserve_places(r, 4));
-		for (size_t i = 0; i < ATTEND_CHUNK_TOKENS; i++) {
-			out->spans[out->count + i] = (attend_span){at + spans[i][0], at + spans[i][1]};
-			r->out->words[out->count + i] = r->out->word_count;
-		}
-		r->out->word_count++;
-	}
-	out->count += known->count;
-	return ATTEND_OK;
-}
-
-static inline bool matches(const attend_chunk *slot, key k)
-{
-	return slot->low == k.low && slot->high == k.high;
-}
-
-static attend_status flush(batch *b)
-{
-	const attend_run *const r = b->run;
-	for (size_t i = 0; i < b->count; i++) {
-		const waiting *const w = &b->items[i];
-		const attend_chunk *slot = &b->chunks[w->bucket];
-		slot += !matches(slot, w->k);
-		if (!matches(slot, w->k)) slot += matches(slot + 1, w->k) ? 1 : 2;
-		const bool known = matches(slot, w->k) && slot->count != ATTEND_CHUNK_LONG && (!r->tracked || slot->has_spans);
-		if (known) ATTEND_TRY(add_known(r, slot, w->at));
-		else ATTEND_TRY(add_unknown(r, w));
-	}
-	b->count = 0;
-	return ATTEND_OK;
-}
-
-/* One word of plain bytes. `readable`: 16 bytes can be read at it. */
-static inline attend_status add_plain(batch *b, const char *chunk, size_t size, bool readable)
-{
-	waiting *const w = &b->items[b->count++];
-	w->at = (uint32_t)(chunk - b->text);
-	w->size = (uint32_t)size;
-	if (size > ATTEND_CHUNK_BYTES) {
-		w->k = (key){0, UINT64_C(255) << 56}; /* no chunk in the cache has it */
-		w->bucket = 0;
-	} else {
-		w->k = make_key(chunk, size, readable);
-		w->bucket = bucket_of(w->k);
-		__builtin_prefetch(&b->chunks[w->bucket]);
-		__builtin_prefetch(&b->chunks[w->bucket + WAYS / 2]);
-	}
-	return b->count == BATCH ? flush(b) : ATTEND_OK;
-}
+/* ---- chunks that are not plain ---- */
 
 /* A chunk that is not plain: the stages do it all, once; what they made of it is kept when only ids are asked for. */
-static attend_status add_odd(batch *b, size_t start, size_t end)
+static attend_status add_odd(attend_chunk_batch *b, size_t start, size_t end)
 {
 	const attend_run *const r = b->run;
-	ATTEND_TRY(flush(b));
+	ATTEND_TRY(attend_chunks_flush(b));
 	attend_token_list *const out = &r->out->tokens;
 	attend_word_cache *const cache = &r->scratch->odd_chunks;
 	const size_t size = end - start, from = out->count;
@@ -304,31 +61,36 @@ static attend_status add_odd(batch *b, size_t start, size_t end)
 
 /* ---- WORDS ---- */
 
-static attend_status add_raw_word(batch *b, size_t start, size_t end)
+static attend_status add_raw_word(attend_chunk_batch *b, size_t start, size_t end)
 {
-	ATTEND_TRY(flush(b));
+	ATTEND_TRY(attend_chunks_flush(b));
 	return attend_run_raw_word(b->run, (uint32_t)start, (uint32_t)end);
 }
 
 static attend_status run_words(const attend_run *r, size_t start, size_t end)
 {
-	batch b = {.run = r, .text = r->out->text, .chunks = r->scratch->chunks.chunks};
+	attend_chunk_batch b;
 	const char *const text = r->out->text;
 	const attend_scanner scanner = r->plan->scanner;
+	attend_chunks_begin(&b, r);
 	for (size_t at = start; at < end;) {
-		const bool readable = end - at > 16; /* 16 bytes, also one further on */
-		size_t next = at;
-		if (readable) { /* a blank or none, then ASCII letters: most words of most texts */
-			const size_t first = at + (text[at] == ' ');
-			const size_t letters = attend_letters16(text + first);
-			if (letters > 0 && letters < 16 && (signed char)text[first + letters] >= 0) next = first + letters;
+		uint64_t ends = attend_scan_block(scanner, text, end, at);
+		if (ends) { /* plain words one behind the other */
+			const size_t base = at;
+			for (; ends; ends &= ends - 1) {
+				const size_t next = base + (size_t)__builtin_ctzll(ends);
+				attend_chunks_put(&b, at, next - at);
+				at = next;
+			}
+			if (b.count >= ATTEND_CHUNK_FULL) ATTEND_TRY(attend_chunks_flush(&b));
+			continue;
 		}
-		if (next == at) next = attend_scan_word(scanner, text, end, at);
-		if (next - at <= ATTEND_CACHED_WORD) ATTEND_TRY(add_plain(&b, text + at, next - at, readable));
+		const size_t next = attend_scan_word(scanner, text, end, at);
+		if (next - at <= ATTEND_CACHED_WORD) ATTEND_TRY(attend_chunks_add(&b, at, next - at));
 		else ATTEND_TRY(add_raw_word(&b, at, next));
 		at = next;
 	}
-	return flush(&b);
+	return attend_chunks_flush(&b);
 }
 
 /* ByteLevel's blank in front of a piece belongs to its first word, which goes the long way. *start moves behind it; it stays
@@ -365,7 +127,8 @@ static inline ascii ascii_kind(char byte)
 
 static attend_status run_bert(const attend_run *r, size_t start, size_t end)
 {
-	batch b = {.run = r, .text = r->out->text, .chunks = r->scratch->chunks.chunks};
+	attend_chunk_batch b;
+	attend_chunks_begin(&b, r);
 	const char *const text = r->out->text;
 	for (size_t at = start; at < end;) {
 		const bool readable = end - at > 16;
@@ -382,14 +145,14 @@ static attend_status run_bert(const attend_run *r, size_t start, size_t end)
 		/* A character behind a word may be an accent on it; punctuation stands alone whatever follows. */
 		if (kind == ALONE ||
 		    (kind == PART && (next == end || ascii_kind(text[next]) != ODD) && next - at <= ATTEND_CACHED_WORD)) {
-			ATTEND_TRY(add_plain(&b, text + at, next - at, readable));
+			ATTEND_TRY(attend_chunks_add(&b, at, next - at));
 		} else {
 			while (next < end && ascii_kind(text[next]) != CUT) next++;
 			ATTEND_TRY(add_odd(&b, at, next));
 		}
 		at = next;
 	}
-	return flush(&b);
+	return attend_chunks_flush(&b);
 }
 
 /* ---- SPACES ---- */
@@ -401,7 +164,8 @@ static inline bool is_plain(char byte)
 
 static attend_status run_spaces(const attend_run *r, size_t start, size_t end)
 {
-	batch b = {.run = r, .text = r->out->text, .chunks = r->scratch->chunks.chunks};
+	attend_chunk_batch b;
+	attend_chunks_begin(&b, r);
 	const char *const text = r->out->text;
 	for (size_t at = start; at < end;) {
 		const bool readable = end - at > 16;
@@ -415,7 +179,7 @@ static attend_status run_spaces(const attend_run *r, size_t start, size_t end)
 			while ((next - at >= 16 || !readable) && next < end && is_plain(text[next]) && text[next] != ' ') next++;
 		}
 		if (next > at && (next == end || text[next] == ' ') && next - at <= ATTEND_CACHED_WORD) {
-			ATTEND_TRY(add_plain(&b, text + at, next - at, readable));
+			ATTEND_TRY(attend_chunks_add(&b, at, next - at));
 		} else {
 			/* Up to a blank that no mark can be joined to; the blank before a mark comes along (one grapheme cluster). */
 			for (next = at + 1; next < end; next++)
@@ -424,14 +188,14 @@ static attend_status run_spaces(const attend_run *r, size_t start, size_t end)
 		}
 		at = next;
 	}
-	return flush(&b);
+	return attend_chunks_flush(&b);
 }
 
 attend_status attend_lane_run(const attend_run *r, uint32_t start, uint32_t end, bool *done)
 {
 	const char *const text = r->out->text;
 	*done = false;
-	ATTEND_TRY(cache_init(&r->scratch->chunks, r->tracked));
+	ATTEND_TRY(attend_chunk_cache_init(&r->scratch->chunks));
 	switch (r->plan->lane) {
 	case ATTEND_LANE_NONE: return ATTEND_OK;
 	case ATTEND_LANE_WORDS:

@@ -27,18 +27,6 @@ typedef struct attend_lane_plan {
 /* `bytes`: the model takes raw bytes. */
 attend_lane_plan attend_lane_choose(const attend_tokenizer *tokenizer, bool bytes);
 
-/* Tokens of a chunk of at most 15 bytes. */
-enum { ATTEND_CHUNK_BYTES = 15, ATTEND_CHUNK_TOKENS = 3, ATTEND_CHUNK_LONG = 255 };
-typedef struct attend_chunk {
-	uint64_t low, high; /* the bytes, zero behind them; the size in the top byte. 0, 0: free */
-	int32_t ids[ATTEND_CHUNK_TOKENS];
-	uint8_t count; /* ATTEND_CHUNK_LONG: more than fit here */
-	bool has_spans;
-	uint16_t unused;
-} attend_chunk;
-
-void attend_chunk_cache_free(attend_chunk_cache *cache);
-
 /* [start, end) of the original; *done false: this piece has to go the long way. */
 attend_status attend_lane_run(const attend_run *run, uint32_t start, uint32_t end, bool *done);
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "tokenizer/byte_masks.h"
 #include "tokenizer/unicode_tables.h"
 
 const char attend_gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
@@ -162,6 +163,68 @@ size_t attend_scan_word(attend_scanner scanner, const char *text, size_t size, s
 {
 	if (scanner == ATTEND_SCAN_GPT2) return attend_scan_gpt2(text, size, at);
 	return attend_scan_gpt4(text, size, at, scanner == ATTEND_SCAN_GPT4 ? 3 : 1);
+}
+
+/* ---- 64 bytes at once ---- */
+
+/* Kinds of the bytes of text[at, size), of at most 64; behind the end stands white space. *count: how many. */
+static inline attend_byte_masks block_at(const char *text, size_t size, size_t at, size_t *count)
+{
+	if (size - at >= 64) {
+		*count = 64;
+		return attend_byte_masks64(text + at);
+	}
+	attend_byte_masks m;
+	const size_t n = *count = size - at;
+	if (size >= 64) {
+		m = attend_byte_masks64(text + size - 64);
+		const size_t before = 64 - n;
+		m = (attend_byte_masks){m.letters >> before, m.digits >> before, m.white >> before,
+		                        m.blanks >> before,  m.quotes >> before, m.high >> before};
+	} else {
+		char copy[64] = {0};
+		memcpy(copy, text + at, n);
+		m = attend_byte_masks64(copy);
+	}
+	m.white |= UINT64_MAX << n;
+	return m;
+}
+
+/* Bits below `n` <= 64. */
+static inline uint64_t below(size_t n)
+{
+	return n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+}
+
+/* A word begins where the class changes, but behind a blank, which the word takes along; of a run of white space the last
+ * character is cut off if something follows it. What a byte begins depends on the one before and the one after it: so the
+ * last byte of the block tells nothing, and a character that is not ASCII nothing about the byte before it. */
+static uint64_t block_gpt2(const char *text, size_t size, size_t at)
+{
+	size_t count;
+	const attend_byte_masks m = block_at(text, size, at, &count);
+	const uint64_t other = ~(m.letters | m.digits | m.white | m.high);
+	const uint64_t same = (m.letters & m.letters << 1) | (m.digits & m.digits << 1) | (other & other << 1);
+	uint64_t starts = (~m.white & ~same & ~(m.blanks << 1)) | (m.white & ~(m.white << 1 & m.white >> 1));
+	uint64_t sure = count < 64 ? below(count) : below(63);
+	if (m.high) sure &= below((size_t)__builtin_ctzll(m.high)) >> 1;
+	for (uint64_t quotes = m.quotes & (starts | 1) & sure; quotes; quotes &= quotes - 1) {
+		const size_t i = (size_t)__builtin_ctzll(quotes);
+		if (i > 60 && count == 64) {
+			sure &= below(i + 1);
+			break;
+		}
+		const size_t n = contraction(text, size, at + i);
+		if (n) starts = (starts & ~(below(n) << i << 1)) | UINT64_C(1) << i << n;
+	}
+	starts &= sure & ~UINT64_C(1);
+	return count < 64 && !m.high ? starts | UINT64_C(1) << count : starts;
+}
+
+uint64_t attend_scan_block(attend_scanner scanner, const char *text, size_t size, size_t at)
+{
+	if (scanner != ATTEND_SCAN_GPT2 || (signed char)text[at] < 0) return 0;
+	return block_gpt2(text, size, at);
 }
 
 attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t start, uint32_t end, attend_span_list *out)

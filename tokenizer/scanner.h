@@ -24,6 +24,10 @@ size_t attend_scan_gpt4(const char *text, size_t size, size_t at, size_t max_dig
 /* The same for any scanner but NONE. */
 size_t attend_scan_word(attend_scanner scanner, const char *text, size_t size, size_t at);
 
+/* Ends of the words that follow one another from text[at] on, a word's start: bit i set: one ends at text[at + i]. Looks at the
+ * next 64 bytes, ASCII alone; 0: attend_scan_word has to find this word. `text` can be read from 0 to size. */
+uint64_t attend_scan_block(attend_scanner scanner, const char *text, size_t size, size_t at);
+
 /* Append the words of text[start, end) to `out`, offsets relative to text. */
 attend_status attend_scan(attend_scanner scanner, const char *text, uint32_t start, uint32_t end,
                           attend_span_list *out);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/core/arena.h"
-#include "tokenizer/lanes.h"
+#include "tokenizer/chunks.h"
 #include "tokenizer/normalizer.h"
 #include "tokenizer/vocab.h"
 

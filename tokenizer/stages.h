@@ -30,12 +30,11 @@ typedef struct attend_sequence {
 struct attend_lane_plan;
 struct attend_chunk;
 
-/* Chunks by their bytes (lanes.h). */
+/* Chunks by their bytes (chunks.h). */
 typedef struct attend_chunk_cache {
 	void *memory;
 	struct attend_chunk *chunks; /* in `memory`, aligned */
-	uint8_t (*spans)[3][2];      /* by chunk, within it; made when offsets are asked for */
-	unsigned turn;               /* whose turn it is to give way in a full bucket */
+	unsigned turn;               /* whose turn it is to give way in a full line */
 } attend_chunk_cache;
 
 /* What one call changes; taken from the tokenizer's pool and given back. */

@@ -36,20 +36,29 @@ static int sequence_size(const unsigned char *text, size_t size)
 	return need;
 }
 
+size_t attend_ascii_prefix(const char *text, size_t size)
+{
+	const uint64_t tops = UINT64_C(0x8080808080808080);
+	uint64_t words[4];
+	size_t i = 0;
+	for (; i + sizeof words <= size; i += sizeof words) {
+		memcpy(words, text + i, sizeof words);
+		if ((words[0] | words[1] | words[2] | words[3]) & tops) break;
+	}
+	for (; i + sizeof *words <= size; i += sizeof *words) {
+		memcpy(words, text + i, sizeof *words);
+		if (words[0] & tops) break;
+	}
+	while (i < size && (signed char)text[i] >= 0) i++;
+	return i;
+}
+
 size_t attend_utf8_valid_prefix(const char *text, size_t size)
 {
-	const unsigned char *t = (const unsigned char *)text;
 	size_t i = 0;
-	while (i < size) {
-		uint64_t word;
-		while (i + sizeof word <= size) {
-			memcpy(&word, t + i, sizeof word);
-			if (word & UINT64_C(0x8080808080808080)) break;
-			i += sizeof word;
-		}
-		while (i < size && t[i] < 0x80) i++;
-		while (i < size && t[i] >= 0x80) {
-			const int n = sequence_size(t + i, size - i);
+	while ((i += attend_ascii_prefix(text + i, size - i)) < size) {
+		while (i < size && (signed char)text[i] < 0) {
+			const int n = sequence_size((const unsigned char *)text + i, size - i);
 			if (n < 0) return i;
 			i += (size_t)n;
 		}

@@ -65,6 +65,8 @@ static inline size_t attend_utf8_encode(char out[4], uint32_t c)
 
 /* Bytes of the longest prefix that is valid UTF-8 (no surrogates, no overlong forms, at most U+10FFFF); == size: all valid. */
 size_t attend_utf8_valid_prefix(const char *text, size_t size);
+/* Bytes of the longest prefix that is ASCII. */
+size_t attend_ascii_prefix(const char *text, size_t size);
 /* Code points in valid UTF-8. */
 size_t attend_utf8_count(const char *text, size_t size);
 /* Bytes of the maximal subpart of an ill-formed sequence at text[0] (>= 1): what one U+FFFD stands for (Unicode, 3.9). */

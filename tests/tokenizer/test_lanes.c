@@ -5,7 +5,7 @@
 
 #include "tests/tokenizer/random_text.h"
 
-enum { CHARACTERS = 80, TEXTS = 4000 };
+enum { CHARACTERS = 80, LONG = 300, TEXTS = 4000 };
 
 #define SEQUENCE_OF(kind, part) "{\"type\":\"Sequence\",\"" kind "\":[" part "]}"
 #define BERT(fields)            "{\"type\":\"BertNormalizer\"" fields "}"
@@ -82,12 +82,12 @@ static void check(const char *folder, const char *normalizer, const char *other_
 	                                    "x\xe2\x80\x8by"};
 	attend_tokenizer *const fast = make(folder, normalizer, pretokenizer);
 	attend_tokenizer *const slow = make(folder, other_normalizer, other_pretokenizer);
-	char text[CHARACTERS * 4];
+	char text[LONG * 4];
 	attend_rng rng = {.seed = 23};
 	for (int pass = 0; pass < 2; pass++) /* the second one out of the caches */
 		for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) compare(fast, slow, texts[i], strlen(texts[i]));
 	for (size_t i = 0; i < TEXTS; i++) {
-		size_t size = random_text(&rng, text, attend_rng_below(&rng, CHARACTERS));
+		size_t size = random_text(&rng, text, attend_rng_below(&rng, i % 8 < 2 ? LONG : CHARACTERS));
 		if (i % 2 == 0) /* mostly ASCII: the lanes' own ground */
 			for (size_t k = 0; k < size; k++)
 				if ((unsigned char)text[k] >= 0x80 || attend_rng_below(&rng, 6) == 0)

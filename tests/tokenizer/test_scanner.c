@@ -4,7 +4,7 @@
 #include "tests/tokenizer/random_text.h"
 #include "tokenizer/scanner.h"
 
-enum { CHARACTERS = 60, TEXTS = 20000 };
+enum { CHARACTERS = 60, LONG = 200, TEXTS = 20000 };
 
 static void compare(attend_scanner scanner, const attend_pattern *pattern, const char *text, size_t size)
 {
@@ -23,6 +23,31 @@ static void compare(attend_scanner scanner, const attend_pattern *pattern, const
 	attend_span_list_free(&got);
 }
 
+/* The words again, 64 bytes at once where that goes. */
+static void compare_blocks(attend_scanner scanner, const char *text, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		size_t next = at;
+		for (uint64_t ends = attend_scan_block(scanner, text, size, at); ends; ends &= ends - 1) {
+			const size_t expected = attend_scan_word(scanner, text, size, next),
+						 end = at + (size_t)__builtin_ctzll(ends);
+			if (end != expected)
+				fail_msg("scanner %d, block at %zu of \"%.*s\": word [%zu, %zu), found [%zu, %zu)", scanner, at,
+				         (int)size, text, next, expected, next, end);
+			next = end;
+		}
+		at = next > at ? next : attend_scan_word(scanner, text, size, at);
+	}
+}
+
+/* Letters, blanks, quotes and digits for most of the characters. */
+static void make_plain(attend_rng *rng, char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if ((unsigned char)text[i] >= 0x80 || attend_rng_below(rng, 4) != 0)
+			text[i] = "etaoin  ''srevldm\n\t .,ETA01"[attend_rng_below(rng, 29)];
+}
+
 static void check_scanner(attend_scanner scanner)
 {
 	static const char *const texts[] = {"Hello world",
@@ -39,14 +64,23 @@ static void check_scanner(attend_scanner scanner)
 	                                    "\n 'd"};
 	attend_pattern *pattern;
 	const char *const expression = attend_scanner_pattern(scanner);
-	char text[CHARACTERS * 4];
+	char text[LONG * 4];
 	attend_rng rng = {.seed = 7, .stream = scanner};
 	assert_ok(attend_pattern_from_regex(&pattern, expression, strlen(expression)));
 	assert_int_equal(attend_scanner_find(pattern), scanner);
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) compare(scanner, pattern, texts[i], strlen(texts[i]));
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		compare(scanner, pattern, texts[i], strlen(texts[i]));
+		compare_blocks(scanner, texts[i], strlen(texts[i]));
+	}
 	for (size_t i = 0; i < TEXTS; i++) {
 		const size_t size = random_text(&rng, text, 1 + attend_rng_below(&rng, CHARACTERS));
 		compare(scanner, pattern, text, size);
+		compare_blocks(scanner, text, size);
+	}
+	for (size_t i = 0; i < TEXTS; i++) {
+		const size_t size = random_text(&rng, text, 1 + attend_rng_below(&rng, LONG));
+		if (i % 2 == 0) make_plain(&rng, text, size);
+		compare_blocks(scanner, text, size);
 	}
 	attend_pattern_free(pattern);
 }
