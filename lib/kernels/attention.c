@@ -83,37 +83,45 @@ size_t attend_kv_tile_floats(size_t heads, size_t head_dim)
 
 typedef struct store_job {
 	const struct attend_row_table *table;
-	float *const *tiles;
-	size_t first, t;
-	const float *k, *v;
+	const attend_kv_rows *sequences;
 	size_t ldk, ldv, heads, head_dim;
 } store_job;
 
-/* One index is a head of a tile. */
+static void store_head(const store_job *j, const attend_kv_rows *s, size_t h)
+{
+	const size_t last = s->first + s->t;
+	for (size_t at = s->first, end; at < last; at = end) {
+		const size_t tile = at / TILE, lane = at % TILE, row = at - s->first;
+		end = last - tile * TILE < TILE ? last : (tile + 1) * TILE;
+		float *keys = s->tiles[tile] + h * j->head_dim * TILE;
+		float *values = keys + j->heads * j->head_dim * TILE + lane * j->head_dim;
+		j->table->transpose(keys + lane, s->k + row * j->ldk + h * j->head_dim, j->ldk, end - at, j->head_dim);
+		const float *v = s->v + row * j->ldv + h * j->head_dim;
+		for (size_t i = 0; i < end - at; i++) memcpy(values + i * j->head_dim, v + i * j->ldv, j->head_dim * sizeof *v);
+	}
+}
+
+/* One index is a head of a sequence, as attention takes them. */
 static void store_heads(void *arg, size_t begin, size_t end)
 {
 	const store_job *j = arg;
-	for (size_t index = begin; index < end; index++) {
-		const size_t tile = j->first / TILE + index / j->heads, h = index % j->heads;
-		const size_t from = tile * TILE > j->first ? tile * TILE : j->first;
-		const size_t last = j->first + j->t;
-		const size_t count = (last - tile * TILE < TILE ? last : (tile + 1) * TILE) - from;
-		const size_t lane = from - tile * TILE, row = from - j->first;
-		float *keys = j->tiles[tile] + h * j->head_dim * TILE;
-		float *values = keys + j->heads * j->head_dim * TILE + lane * j->head_dim;
-		j->table->transpose(keys + lane, j->k + row * j->ldk + h * j->head_dim, j->ldk, count, j->head_dim);
-		const float *v = j->v + row * j->ldv + h * j->head_dim;
-		for (size_t i = 0; i < count; i++) memcpy(values + i * j->head_dim, v + i * j->ldv, j->head_dim * sizeof *v);
-	}
+	for (size_t index = begin; index < end; index++) store_head(j, &j->sequences[index / j->heads], index % j->heads);
+}
+
+void attend_kv_store_all(const attend_kv_rows *sequences, size_t count, size_t ldk, size_t ldv, size_t heads,
+                         size_t head_dim)
+{
+	store_job job = {attend_row_kernels(), sequences, ldk, ldv, heads, head_dim};
+	size_t rows = 0;
+	for (size_t s = 0; s < count; s++) rows += sequences[s].t;
+	if (rows) attend_split(count * heads, (rows / count + 1) * head_dim * 4, store_heads, &job);
 }
 
 void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
                      size_t ldv, size_t heads, size_t head_dim)
 {
-	store_job job = {attend_row_kernels(), tiles, first, t, k, v, ldk, ldv, heads, head_dim};
-	if (t == 0) return;
-	const size_t touched = (first + t - 1) / TILE - first / TILE + 1;
-	attend_split(touched * heads, (t / touched + 1) * head_dim * 4, store_heads, &job);
+	const attend_kv_rows rows = {tiles, first, t, k, v};
+	attend_kv_store_all(&rows, 1, ldk, ldv, heads, head_dim);
 }
 
 typedef struct copy_job {
@@ -358,24 +366,11 @@ typedef struct forward_job {
 	size_t count;
 	const size_t *first_block; /* [count+1]: blocks of the sequences before */
 	const struct attend_row_table *table;
-	size_t parts; /* of the queries of a sequence */
 } forward_job;
 
 static size_t head_blocks(const attend_attention *a)
 {
 	return (a->tq + QUERIES - 1) / QUERIES;
-}
-
-/* Block `index` of a sequence: some neighbouring blocks of queries of one head after another, since keys and values of a head
- * are a good part of a cache; then the next part of the queries, so that a thread has all heads of its rows. */
-static void sequence_block(const forward_job *j, const attend_attention *a, size_t index)
-{
-	const size_t blocks = head_blocks(a), parts = j->parts < blocks ? j->parts : blocks;
-	size_t part = index * parts / (a->heads * blocks);
-	while (a->heads * ((part + 1) * blocks / parts) <= index) part++;
-	const size_t begin = part * blocks / parts, wide = (part + 1) * blocks / parts - begin;
-	index -= a->heads * begin;
-	forward_block(a, j->table, index / wide, (begin + index % wide) * QUERIES);
 }
 
 static void forward_blocks(void *arg, size_t begin, size_t end)
@@ -390,7 +385,8 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 	for (size_t block = begin; block < end; block++) {
 		while (block >= j->first_block[low + 1]) low++;
 		const attend_attention *a = &j->sequences[low];
-		sequence_block(j, a, block - j->first_block[low]);
+		const size_t index = block - j->first_block[low];
+		forward_block(a, j->table, index / head_blocks(a), index % head_blocks(a) * QUERIES);
 	}
 }
 
@@ -412,7 +408,6 @@ void attend_attention_forward(const attend_attention *sequences, size_t count, v
 	}
 	if (blocks == 0) return;
 	first_block[count] = blocks;
-	const size_t threads = (size_t)attend_threads();
-	forward_job job = {sequences, count, first_block, attend_row_kernels(), count < threads ? threads : 1};
+	forward_job job = {sequences, count, first_block, attend_row_kernels()};
 	attend_split(blocks, work / blocks + 1, forward_blocks, &job);
 }

@@ -130,26 +130,57 @@ void attend_bf16_expand_avx512(unsigned char *to, const unsigned char *panel, si
 	}
 }
 
+/* Four sums of each kind: one would wait for itself. */
 bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest)
 {
-	__m512 low = v_zero(), high = v_zero(), broken = v_zero();
-	for (size_t i = 0; i < k; i += LANES) {
-		const __m512 v = k - i >= LANES ? v_load(x + i) : v_load_part(x + i, k - i);
-		low = _mm512_min_ps(v, low);
-		high = _mm512_max_ps(v, high);
-		broken = v_fma(v, v_zero(), broken); /* stays 0, or becomes NaN */
+	__m512 low[4], high[4], broken[4];
+	for (size_t j = 0; j < 4; j++) low[j] = high[j] = broken[j] = v_zero();
+	size_t i = 0;
+	for (; i + 4 * LANES <= k; i += 4 * LANES) {
+#pragma GCC unroll 4
+		for (size_t j = 0; j < 4; j++) {
+			const __m512 v = v_load(x + i + j * LANES);
+			low[j] = _mm512_min_ps(v, low[j]);
+			high[j] = _mm512_max_ps(v, high[j]);
+			broken[j] = v_fma(v, v_zero(), broken[j]); /* stays 0, or becomes NaN */
+		}
 	}
-	*least = _mm512_reduce_min_ps(low);
-	*greatest = _mm512_reduce_max_ps(high);
-	return _mm512_cmp_ps_mask(broken, broken, _CMP_UNORD_Q) == 0;
+	for (; i < k; i += LANES) {
+		const __m512 v = k - i >= LANES ? v_load(x + i) : v_load_part(x + i, k - i);
+		low[0] = _mm512_min_ps(v, low[0]);
+		high[0] = _mm512_max_ps(v, high[0]);
+		broken[0] = v_fma(v, v_zero(), broken[0]);
+	}
+	*least = _mm512_reduce_min_ps(_mm512_min_ps(_mm512_min_ps(low[0], low[1]), _mm512_min_ps(low[2], low[3])));
+	*greatest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_max_ps(high[0], high[1]), _mm512_max_ps(high[2], high[3])));
+	const __m512 all = v_add(v_add(broken[0], broken[1]), v_add(broken[2], broken[3]));
+	return _mm512_cmp_ps_mask(all, all, _CMP_UNORD_Q) == 0;
 }
 
+/* Sixty-four bytes at a time by packing with saturation, which is the bound of 32-bit numbers and, after the offset, of 16-bit
+ * ones: no scaled element is near theirs. */
 void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,
                             int32_t high)
 {
 	const __m512 factor = v_set(inverse);
 	const __m512i add = _mm512_set1_epi32(offset), least = _mm512_set1_epi32(low), most = _mm512_set1_epi32(high);
-	for (size_t i = 0; i < k; i += LANES) {
+	const __m512i add16 = _mm512_set1_epi16((int16_t)offset), least16 = _mm512_set1_epi16((int16_t)low),
+				  most16 = _mm512_set1_epi16((int16_t)high);
+	/* Four bytes of each vector in turn stand in each quarter: back into four quarters. */
+	const __m512i places = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+	size_t i = 0;
+	for (; i + 4 * LANES <= k; i += 4 * LANES) {
+		__m512i v[4];
+#pragma GCC unroll 4
+		for (size_t j = 0; j < 4; j++) v[j] = _mm512_cvtps_epi32(v_mul(v_load(x + i + j * LANES), factor));
+		__m512i front = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), add16),
+				back = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), add16);
+		front = _mm512_min_epi16(_mm512_max_epi16(front, least16), most16);
+		back = _mm512_min_epi16(_mm512_max_epi16(back, least16), most16);
+		const __m512i bytes = low < 0 ? _mm512_packs_epi16(front, back) : _mm512_packus_epi16(front, back);
+		_mm512_storeu_si512(q + i, _mm512_permutexvar_epi32(places, bytes));
+	}
+	for (; i < k; i += LANES) {
 		const __mmask16 mask = (__mmask16)(k - i >= LANES ? 0xffff : v_mask(k - i));
 		__m512i v = _mm512_cvtps_epi32(v_mul(_mm512_maskz_loadu_ps(mask, x + i), factor));
 		v = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(v, add), least), most);

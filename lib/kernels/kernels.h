@@ -80,6 +80,9 @@ typedef struct attend_epilogue {
 	const float *residual; /* [m,n] with ld_residual, or NULL; may be y itself */
 	size_t ld_residual;
 	float *pre_activation; /* [m,n] with ld n: v before act, kept for backward, or NULL */
+	/* The columns fall into so many equal parts, and what comes next takes the same stretch of each part at a time (a head's
+	 * queries, keys and values): a thread computes such stretches, for all rows. Sharing out work only; 0 and 1: one part. */
+	size_t parts;
 } attend_epilogue;
 
 /* y [m,n] = epilogue(x [m,k] W^T). `epilogue` NULL: the plain product. scratch: attend_linear_scratch bytes, 64-byte aligned
@@ -150,7 +153,15 @@ void attend_linear_backward(const attend_linear_grad *g, void *scratch);
 enum { ATTEND_KV_TILE = 64 };
 size_t attend_kv_tile_floats(size_t heads, size_t head_dim);
 
-/* Store t rows of k and v (row i: heads side by side, [H*K]) as key positions first .. first+t-1. tiles[p / TILE] holds p. */
+/* Store t rows of k and v (row i: heads side by side, [H*K]) as key positions first .. first+t-1. tiles[p / TILE] holds p.
+ * For `count` sequences at once, and for one. */
+typedef struct attend_kv_rows {
+	float *const *tiles;
+	size_t first, t;
+	const float *k, *v;
+} attend_kv_rows;
+void attend_kv_store_all(const attend_kv_rows *sequences, size_t count, size_t ldk, size_t ldv, size_t heads,
+                         size_t head_dim);
 void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
                      size_t ldv, size_t heads, size_t head_dim);
 /* to = the first `filled` <= TILE positions of `from`, both `tiles` tiles one behind the other; what follows is left without

@@ -32,7 +32,9 @@ typedef struct product_job {
 	attend_left left;
 	size_t step_bytes, panel_bytes;
 	size_t chunks;      /* of blocks */
-	attend_runs groups; /* of panels */
+	attend_runs groups; /* of panels, of each part alike */
+	size_t parts;       /* that the panels fall into */
+	bool by_columns;    /* chunks are the inner loop over tasks */
 	attend_runs fills;  /* of blocks, when they are filled before the tasks run */
 	bool fill;          /* a task fills its blocks itself */
 } product_job;
@@ -137,9 +139,13 @@ static void product_task(void *arg, size_t index, unsigned worker)
 {
 	const product_job *job = arg;
 	const attend_left *left = &job->left;
-	const size_t nr = job->table->nr, chunk = index / job->groups.count, group = index % job->groups.count;
+	const size_t nr = job->table->nr, groups = job->groups.count * job->parts;
+	const size_t chunk = job->by_columns ? index % job->chunks : index / groups;
+	const size_t place = job->by_columns ? index / job->chunks : index % groups;
+	const size_t group = place / job->parts, panels_before = place % job->parts * job->groups.m;
 	const size_t block0 = chunk_start(job, chunk), block1 = chunk_start(job, chunk + 1);
-	const size_t panel0 = attend_run_start(&job->groups, group), panel1 = attend_run_start(&job->groups, group + 1);
+	const size_t panel0 = panels_before + attend_run_start(&job->groups, group),
+				 panel1 = panels_before + attend_run_start(&job->groups, group + 1);
 	const size_t row0 = attend_run_start(&left->runs, block0);
 	const bool near = asks_near(job);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
@@ -233,21 +239,25 @@ void attend_product_run(const attend_product *p)
 	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
 	if (rows > TASK_ROWS) rows = TASK_ROWS;
 	job.chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1).count;
-	const bool many = job.chunks >= 3 * threads;
-	if (many || p->m / threads >= SHARE_ROWS) {
+	const size_t panels = p->n / table->nr + (p->n % table->nr != 0), parts = p->epilogue.parts;
+	job.by_columns = parts > 1 && p->n % (parts * table->nr) == 0 && panels / parts >= threads;
+	job.parts = job.by_columns ? parts : 1;
+	const bool many = job.chunks >= 3 * threads && !job.by_columns;
+	if (many || (p->m / threads >= SHARE_ROWS && !job.by_columns)) {
 		const size_t even = (job.chunks + threads - 1) / threads * threads;
 		job.chunks = even < left->runs.count ? even : left->runs.count;
 	}
-	const size_t panels = p->n / table->nr + (p->n % table->nr != 0);
 	if (many && !left->in_place) {
 		/* Rows enough for all: a task takes all panels and its blocks stay in the cache of the core that filled them. */
 		job.groups = attend_runs_in(panels, 1);
 		job.fill = true;
 	} else {
-		const size_t cost = panel_cost(p->m / job.chunks, job.panel_bytes, left->kernel->rate);
-		job.groups = attend_runs_in(panels, groups_of(panels, cost, job.chunks));
+		const size_t cost = panel_cost(p->m / job.chunks, job.panel_bytes, left->kernel->rate) * job.parts;
+		size_t groups = groups_of(panels / job.parts, cost, job.chunks);
+		if (job.by_columns) groups = (groups + threads - 1) / threads * threads;
+		job.groups = attend_runs_in(panels / job.parts, groups < panels / job.parts ? groups : panels / job.parts);
 		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
 		if (!left->in_place) attend_run_tasks(job.fills.count, fill_task, &job, p->m * p->k);
 	}
-	attend_parallel(job.chunks * job.groups.count, product_task, &job);
+	attend_parallel(job.chunks * job.groups.count * job.parts, product_task, &job);
 }

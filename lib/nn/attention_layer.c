@@ -238,6 +238,14 @@ static void rotate(const attend_pass *pass, float *qkv, bool backward)
 	}
 }
 
+/* With fewer sequences than threads, a thread takes some heads, else some sequences; not where steps are as short as when
+ * generating. */
+static bool shared_by_heads(const attend_pass *pass)
+{
+	enum { ROWS = 16 };
+	return pass->sequences < (size_t)attend_threads() && pass->rows >= ROWS;
+}
+
 static bool normed(const attend_pass *pass)
 {
 	return pass->arch->norm_place == ATTEND_NORM_PRE && !pass->arch->layer[pass->layer].skip_attention_norm;
@@ -257,15 +265,17 @@ attend_status attend_self_forward(attend_pass *pass)
 		attend_norm_run(arch->norm, arch->norm_eps, &b->attention_norm, u->z, u->x, rows, d, u->mean, u->rstd);
 		n = u->z;
 	}
-	attend_linear_run(session, &b->qkv, acts->qkv, ld, n, d, rows, NULL);
+	const attend_epilogue plain = {.parts = shared_by_heads(pass) ? 3 : 1};
+	attend_linear_run(session, &b->qkv, acts->qkv, ld, n, d, rows, &plain);
 	rotate(pass, acts->qkv, false);
 	point_at_cache(pass, false);
 	const attend_scratch *scratch = &session->scratch;
 	for (size_t s = 0; s < pass->sequences; s++) {
 		const float *row = acts->qkv + pass->state->offsets[s] * ld;
-		attend_kv_store(scratch->self_tiles + scratch->self_first[s], pass->state->past[s], query_length(pass, s),
-		                row + inner, ld, row + 2 * inner, ld, arch->heads, arch->head_dim);
+		scratch->kv_rows[s] = (attend_kv_rows){scratch->self_tiles + scratch->self_first[s], pass->state->past[s],
+		                                       query_length(pass, s), row + inner, row + 2 * inner};
 	}
+	attend_kv_store_all(scratch->kv_rows, pass->sequences, ld, ld, arch->heads, arch->head_dim);
 	if (relative) attend_xlnet_bias_forward(pass, acts->qkv, ld, pass->state->hidden_keys, true);
 	for (size_t s = 0; s < pass->sequences; s++)
 		scratch->attention[s] = attend_describe_self(pass, s, relative ? scratch->xl_q : acts->qkv,
@@ -354,9 +364,10 @@ attend_status attend_cross_forward(attend_pass *pass)
 		                  pass->memory_rows, NULL);
 		for (size_t s = 0; s < pass->sequences; s++) {
 			const float *row = acts->cross_kv + pass->memory_offsets[s] * ld;
-			attend_kv_store(scratch->cross_tiles + scratch->cross_first[s], 0, memory_length(pass, s), row, ld,
-			                row + inner, ld, arch->heads, arch->head_dim);
+			scratch->kv_rows[s] = (attend_kv_rows){scratch->cross_tiles + scratch->cross_first[s], 0,
+			                                       memory_length(pass, s), row, row + inner};
 		}
+		attend_kv_store_all(scratch->kv_rows, pass->sequences, ld, ld, arch->heads, arch->head_dim);
 	}
 	for (size_t s = 0; s < pass->sequences; s++) scratch->attention[s] = describe_cross(pass, s);
 	ATTEND_TRY(attend_attention_run(pass, true, 0));

@@ -283,6 +283,7 @@ static void plan_scratch(planner *p, attend_session *session, const widths *w)
 		x->cross_first = take(p, s + 1, sizeof(size_t));
 	}
 	x->attention = take(p, s, sizeof *x->attention);
+	x->kv_rows = take(p, s, sizeof *x->kv_rows);
 	if (session->network->arch.bridge) x->memory = floats(p, n, session->network->bridge.out);
 	if (o->training) {
 		x->attention_grad = take(p, s, sizeof *x->attention_grad);

@@ -82,6 +82,7 @@ typedef struct attend_scratch {
 	float **self_tiles, **cross_tiles; /* pointers, sequence after sequence */
 	size_t *self_first, *cross_first;  /* [S+1] first pointer of a sequence */
 	attend_attention *attention;       /* [S] */
+	attend_kv_rows *kv_rows;           /* [S] */
 	attend_attention_grad *attention_grad;
 	void *kernel; /* linear, gemm and attention scratch */
 	/* XLNet (relative_xlnet.c) */
