@@ -7,7 +7,8 @@
 #include "tokenizer/models.h"
 
 enum {
-	LINES = 1 << ATTEND_CHUNK_LINE_BITS,
+	SMALL_BITS = 10, /* of the number of lines: most texts do with so few, which cost next to nothing */
+	LARGE_BITS = 16,
 	WAYS = ATTEND_CHUNK_WAYS,
 	REACH = 4 /* lines where a chunk may lie: its own one and those behind it */
 };
@@ -17,19 +18,24 @@ const unsigned char attend_chunk_masks[32] = {255, 255, 255, 255, 255, 255, 255,
 
 /* ---- the cache ---- */
 
+static attend_status allocate(attend_chunk_cache *cache, unsigned line_bits)
+{
+	const size_t bytes = (((size_t)1 << line_bits) + REACH - 1) * WAYS * sizeof *cache->chunks;
+	attend_chunk *const chunks = attend_alloc_aligned(bytes);
+	if (!chunks) return attend_fail_memory(bytes, "word cache");
+	memset(chunks, 0, bytes);
+	*cache = (attend_chunk_cache){.chunks = chunks, .line_bits = line_bits};
+	return ATTEND_OK;
+}
+
 attend_status attend_chunk_cache_init(attend_chunk_cache *cache)
 {
-	const size_t slots = (LINES + REACH - 1) * WAYS, line = WAYS * sizeof *cache->chunks;
-	if (cache->memory) return ATTEND_OK;
-	cache->memory = calloc(slots + WAYS, sizeof *cache->chunks); /* fresh pages are zero and cost nothing yet */
-	if (!cache->memory) return attend_fail_memory(slots * sizeof *cache->chunks, "word cache");
-	cache->chunks = (attend_chunk *)(((uintptr_t)cache->memory + line - 1) / line * line);
-	return ATTEND_OK;
+	return cache->chunks ? ATTEND_OK : allocate(cache, SMALL_BITS);
 }
 
 void attend_chunk_cache_free(attend_chunk_cache *cache)
 {
-	free(cache->memory);
+	free(cache->chunks);
 	memset(cache, 0, sizeof *cache);
 }
 
@@ -47,10 +53,36 @@ static attend_chunk *find(attend_chunk_cache *cache, const attend_chunk_waiting 
 	return first + cache->turn++ % WAYS;
 }
 
+/* From small to large, with all that is kept. */
+static attend_status enlarge(attend_chunk_cache *cache)
+{
+	attend_chunk_cache small = *cache;
+	const size_t slots = (((size_t)1 << small.line_bits) + REACH - 1) * WAYS;
+	const attend_status status = allocate(cache, LARGE_BITS);
+	if (status != ATTEND_OK) {
+		*cache = small;
+		return status;
+	}
+	for (const attend_chunk *chunk = small.chunks; chunk < small.chunks + slots; chunk++) {
+		if (chunk->high == 0) continue;
+		const attend_chunk_waiting w = {.low = chunk->low,
+		                                .high = chunk->high,
+		                                .line = (uint32_t)(attend_chunk_hash(chunk->low, chunk->high) >>
+		                                                   (64 - LARGE_BITS))};
+		attend_chunk *const slot = find(cache, &w);
+		cache->used += slot->high == 0;
+		*slot = *chunk;
+	}
+	attend_chunk_cache_free(&small);
+	return ATTEND_OK;
+}
+
 /* Keep a chunk's tokens. */
-static void keep(attend_chunk *slot, const attend_chunk_waiting *w, const attend_token_list *tokens)
+static void keep(attend_chunk_cache *cache, attend_chunk *slot, const attend_chunk_waiting *w,
+                 const attend_token_list *tokens)
 {
 	const bool fits = tokens->count <= ATTEND_CHUNK_TOKENS;
+	cache->used += slot->high == 0;
 	*slot = (attend_chunk){.low = w->low, .high = w->high, .count = fits ? (uint8_t)tokens->count : ATTEND_CHUNK_LONG};
 	for (size_t i = 0; fits && i < tokens->count; i++) {
 		slot->ids[i] = tokens->ids[i];
@@ -158,7 +190,7 @@ static attend_status add_rare(const attend_run *r, const attend_chunk_waiting *w
 		ATTEND_TRY(model->ops->tokenize(model, r->scratch->model, s.text, s.size, 0, tokens));
 	}
 	place(plan, chunk, w->size, s.shift, tokens->spans, tokens->count);
-	if (!is_long) keep(slot, w, tokens);
+	if (!is_long) keep(&r->scratch->chunks, slot, w, tokens);
 	return append(r, tokens, w->at);
 }
 
@@ -171,6 +203,7 @@ void attend_chunks_begin(attend_chunk_batch *b, const attend_run *run)
 	b->text = run->out->text;
 	b->size = size;
 	b->chunks = run->scratch->chunks.chunks;
+	b->shift = 64 - run->scratch->chunks.line_bits;
 	b->count = 0;
 	memset(b->tail, 0, sizeof b->tail);
 	memcpy(b->tail + 16 - known, b->text + size - known, known);
@@ -244,5 +277,11 @@ static attend_status flush_places(attend_chunk_batch *b)
 
 attend_status attend_chunks_flush(attend_chunk_batch *b)
 {
-	return b->run->tracked ? flush_places(b) : flush_ids(b);
+	attend_chunk_cache *const cache = &b->run->scratch->chunks;
+	ATTEND_TRY(b->run->tracked ? flush_places(b) : flush_ids(b));
+	if (cache->line_bits == LARGE_BITS || cache->used <= (size_t)1 << cache->line_bits) return ATTEND_OK;
+	ATTEND_TRY(enlarge(cache)); /* no chunk waits, which would know its line of the small one */
+	b->chunks = cache->chunks;
+	b->shift = 64 - cache->line_bits;
+	return ATTEND_OK;
 }

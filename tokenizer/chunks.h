@@ -19,7 +19,6 @@ typedef struct attend_chunk {
 } attend_chunk;
 
 enum {
-	ATTEND_CHUNK_LINE_BITS = 16,
 	ATTEND_CHUNK_WAYS = 2, /* chunks in a cache line */
 	ATTEND_CHUNK_BATCH = 128,
 	ATTEND_CHUNK_FULL = 64 /* chunks that wait when a batch is looked up; as many more fit */
@@ -38,12 +37,13 @@ typedef struct attend_chunk_batch {
 	const char *text;
 	size_t size;
 	const attend_chunk *chunks;
+	unsigned shift; /* of a hash, so that a line's index is left */
 	size_t count;
 	char tail[32]; /* the text's last 16 bytes (at the end of 16 if it has fewer) and 16 zeros */
 	attend_chunk_waiting items[ATTEND_CHUNK_BATCH];
 } attend_chunk_batch;
 
-/* Makes the cache of the run's scratch if it is not there. */
+/* Makes the cache if it is not there: a small one, which grows with the words that it is given. */
 attend_status attend_chunk_cache_init(attend_chunk_cache *cache);
 void attend_chunk_cache_free(attend_chunk_cache *cache);
 
@@ -52,6 +52,11 @@ void attend_chunks_begin(attend_chunk_batch *batch, const attend_run *run);
 attend_status attend_chunks_flush(attend_chunk_batch *batch);
 
 extern const unsigned char attend_chunk_masks[32]; /* 16 of 255, 16 of 0 */
+
+static inline uint64_t attend_chunk_hash(uint64_t low, uint64_t high)
+{
+	return low * UINT64_C(0x9e3779b97f4a7c15) + high * UINT64_C(0x9fb21c651e98df25);
+}
 
 /* One word of plain bytes, at most ATTEND_CACHED_WORD. There must be room in the batch. */
 static inline void attend_chunks_put(attend_chunk_batch *b, size_t at, size_t size)
@@ -80,8 +85,7 @@ static inline void attend_chunks_put(attend_chunk_batch *b, size_t at, size_t si
 #endif
 	w->low = low;
 	w->high = high;
-	w->line = (uint32_t)((low * UINT64_C(0x9e3779b97f4a7c15) + high * UINT64_C(0x9fb21c651e98df25)) >>
-	                     (64 - ATTEND_CHUNK_LINE_BITS));
+	w->line = (uint32_t)(attend_chunk_hash(low, high) >> b->shift);
 	__builtin_prefetch(&b->chunks[w->line * ATTEND_CHUNK_WAYS]);
 }
 

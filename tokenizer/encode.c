@@ -86,6 +86,19 @@ static attend_status append_ids(const batch *b, share *s, attend_scratch *scratc
 	return ATTEND_OK;
 }
 
+/* Room for the ids of about a share, which in large pages costs less than to grow into small ones. */
+enum { BYTES_PER_TOKEN = 4, LARGE_SHARE = 1 << 19 };
+
+static void reserve_ids(const batch *b, share *s)
+{
+	size_t bytes = 0;
+	for (size_t i = s->start; i < s->end; i++) bytes += b->texts[i].size + b->texts[i].pair_size;
+	const size_t count = bytes / BYTES_PER_TOKEN + 2 * (s->end - s->start);
+	if (count < LARGE_SHARE || count > SIZE_MAX / sizeof *s->ids) return;
+	s->ids = attend_alloc_aligned(count * sizeof *s->ids); /* without it ids grow as they come */
+	if (s->ids) s->id_capacity = count;
+}
+
 static void run_share(void *arg, size_t index, unsigned worker)
 {
 	const batch *const b = arg;
@@ -94,6 +107,7 @@ static void run_share(void *arg, size_t index, unsigned worker)
 	(void)worker;
 	s->failed = s->start;
 	s->status = attend_scratch_take(&scratch, b->tokenizer);
+	if (!b->encodings) reserve_ids(b, s);
 	for (size_t i = s->start; i < s->end && s->status == ATTEND_OK; i++) {
 		s->failed = i;
 		if (!b->encodings) {

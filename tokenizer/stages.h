@@ -32,9 +32,10 @@ struct attend_chunk;
 
 /* Chunks by their bytes (chunks.h). */
 typedef struct attend_chunk_cache {
-	void *memory;
-	struct attend_chunk *chunks; /* in `memory`, aligned */
-	unsigned turn;               /* whose turn it is to give way in a full line */
+	struct attend_chunk *chunks; /* lines of two */
+	unsigned line_bits;
+	size_t used;   /* slots */
+	unsigned turn; /* whose turn it is to give way in a full line */
 } attend_chunk_cache;
 
 /* What one call changes; taken from the tokenizer's pool and given back. */
