@@ -5,12 +5,15 @@
 /* Float operations that one element takes, for the split. */
 enum { ACTIVATION_COST = 16 };
 
-static void activation(float *y, const float *x, attend_activation act, size_t count)
+static void activation(float *y, size_t ldy, const float *x, size_t ldx, attend_activation act, size_t rows,
+                       size_t width)
 {
 	switch (act) {
-#define LOOP(name)                                                           \
-	case name:                                                               \
-		for (size_t i = 0; i < count; i++) y[i] = math_activate(x[i], name); \
+#define LOOP(name)                                                               \
+	case name:                                                                   \
+		for (size_t r = 0; r < rows; r++, y += ldy, x += ldx) {                  \
+			for (size_t i = 0; i < width; i++) y[i] = math_activate(x[i], name); \
+		}                                                                        \
 		break;
 		ATTEND_EACH_ACTIVATION(LOOP)
 #undef LOOP
@@ -47,7 +50,7 @@ typedef struct activation_job {
 static void forward_range(void *arg, size_t begin, size_t end)
 {
 	const activation_job *j = arg;
-	j->table->activation(j->y + begin, j->x + begin, j->act, end - begin);
+	j->table->activation(j->y + begin, 0, j->x + begin, 0, j->act, 1, end - begin);
 }
 
 void attend_activation_forward(float *y, const float *x, attend_activation act, size_t count)

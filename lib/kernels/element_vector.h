@@ -7,11 +7,20 @@
 #include "lib/kernels/row_table.h"
 
 /* ---- Activations ----------------------------------------------------------------------------------------------------- */
-static void activation(float *y, const float *x, attend_activation act, size_t count)
+/* Rows of whole vectors have a loop without ends: two vectors a row come from a product's tile. */
+static void activation(float *y, size_t ldy, const float *x, size_t ldx, attend_activation act, size_t rows,
+                       size_t width)
 {
+	const size_t whole = width / LANES * LANES;
 	switch (act) {
-#define LOOP(name) \
-	case name: FOR_VECTORS(i, part, count, vf_put(y + i, vf_activate(vf_get(x + i, part), name), part)); break;
+#define LOOP(name)                                                                                                     \
+	case name:                                                                                                         \
+		for (size_t r = 0; r < rows; r++)                                                                              \
+			for (size_t i = 0; i < whole; i += LANES)                                                                  \
+				vf_store(y + r * ldy + i, vf_activate(vf_load(x + r * ldx + i), name));                                \
+		for (size_t r = 0; whole < width && r < rows; r++)                                                             \
+			vf_put(y + r * ldy + whole, vf_activate(vf_get(x + r * ldx + whole, width - whole), name), width - whole); \
+		break;
 		ATTEND_EACH_ACTIVATION(LOOP)
 #undef LOOP
 	case ATTEND_ACT_COUNT: break;

@@ -92,6 +92,7 @@ static inline vf vf_tanh(vf x)
 	return vf_select(vf_less(a, vf_set(MATH_TANH_SMALL)), small, vf_copysign(large, x));
 }
 
+#ifndef VF_NORMAL_TAIL
 static inline vf vf_normal_tail(vf x)
 {
 	const vf t = vf_abs(x);
@@ -106,6 +107,7 @@ static inline vf vf_normal_tail(vf x)
 	p = vf_fma(p, t, vf_set(MATH_N1));
 	return vf_exp2(vf_fma(p, t, vf_set(MATH_N0)));
 }
+#endif
 
 static inline vf vf_normal_cdf(vf x)
 {

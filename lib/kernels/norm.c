@@ -3,6 +3,9 @@
 
 #include "lib/kernels/row_table.h"
 
+/* Float operations that one element takes, for the split. */
+enum { NORM_COST = 8 };
+
 /* Columns that one task of the weight gradient takes: it walks all rows in order, so the team does not change the sum. */
 enum { DW_COLUMNS = 64 };
 
@@ -103,7 +106,7 @@ void attend_layernorm_forward(float *y, const float *x, const float *w, const fl
                               float *mean, float *rstd)
 {
 	norm_job job = {attend_row_kernels(), y, mean, rstd, x, w, b, eps, d};
-	if (d) attend_split(n, d, layernorm_rows, &job);
+	if (d) attend_split(n, NORM_COST * d, layernorm_rows, &job);
 }
 
 static void rmsnorm_rows(void *arg, size_t begin, size_t end)
@@ -119,7 +122,7 @@ static void rmsnorm_rows(void *arg, size_t begin, size_t end)
 void attend_rmsnorm_forward(float *y, const float *x, const float *w, float eps, size_t n, size_t d, float *rstd)
 {
 	norm_job job = {attend_row_kernels(), y, NULL, rstd, x, w, NULL, eps, d};
-	if (d) attend_split(n, d, rmsnorm_rows, &job);
+	if (d) attend_split(n, NORM_COST * d, rmsnorm_rows, &job);
 }
 
 typedef struct norm_grad_job {

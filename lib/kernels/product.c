@@ -23,6 +23,10 @@ enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
  * operation cuts rows alike, so they stay in the cache of its core. */
 enum { SHARE_ROWS = 48 };
 
+/* Inputs up to which the caller fills all blocks: less than the team takes to share out. A few rows more, and it is the rows
+ * that other threads made which take longest. */
+enum { FILL_ALONE = 4096 };
+
 /* Blocks of a transposed operand that are read in one go. */
 enum { FILL_BLOCKS = 8 };
 
@@ -82,7 +86,14 @@ static void epilogue_tile(const product_job *job, float *tile, size_t row, size_
 			table->finish(&out);
 		}
 		/* Columns behind the last are zeros of the panel: what becomes of them is not stored. */
-		if (e->act != ATTEND_ACT_NONE) attend_row_kernels()->activation(tile, tile, e->act, rows * table->nr);
+		const bool straight = e->act != ATTEND_ACT_NONE && !e->multiply && !e->residual && out.columns == table->nr;
+		if (straight) {
+			attend_row_kernels()->activation(p->y + row * p->ldy + column, p->ldy, tile, table->nr, e->act, rows,
+			                                 table->nr);
+			return;
+		}
+		if (e->act != ATTEND_ACT_NONE)
+			attend_row_kernels()->activation(tile, table->nr, tile, table->nr, e->act, rows, table->nr);
 	}
 	out.multiply = e->multiply ? e->multiply + row * e->ld_multiply + column : NULL;
 	out.ld_multiply = e->ld_multiply;
@@ -257,7 +268,10 @@ void attend_product_run(const attend_product *p)
 		if (job.by_columns) groups = (groups + threads - 1) / threads * threads;
 		job.groups = attend_runs_in(panels / job.parts, groups < panels / job.parts ? groups : panels / job.parts);
 		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
-		if (!left->in_place) attend_run_tasks(job.fills.count, fill_task, &job, p->m * p->k);
+		if (!left->in_place) {
+			if (p->m * p->k < FILL_ALONE) attend_left_fill(left, 0, left->runs.count);
+			else attend_parallel(job.fills.count, fill_task, &job);
+		}
 	}
 	attend_parallel(job.chunks * job.groups.count * job.parts, product_task, &job);
 }

@@ -48,7 +48,9 @@ struct attend_row_table {
 	void (*rmsnorm)(float *y, const float *x, const float *w, float eps, size_t d, float *rstd);
 	void (*rmsnorm_dx)(float *dx, const float *dy, const float *x, const float *w, float rstd, size_t d);
 
-	void (*activation)(float *y, const float *x, attend_activation act, size_t count);
+	/* Of rows that lie ldy and ldx apart. */
+	void (*activation)(float *y, size_t ldy, const float *x, size_t ldx, attend_activation act, size_t rows,
+	                   size_t width);
 	void (*activation_dx)(float *dx, const float *dy, const float *x, attend_activation act, size_t count);
 	void (*add)(float *y, const float *x, size_t count);
 	void (*add_scaled)(float *y, const float *x, float factor, size_t count); /* y += factor*x */

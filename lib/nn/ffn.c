@@ -29,6 +29,14 @@ static void activate(const attend_pass *pass, float *h, const float *n)
 	}
 }
 
+/* Rows whose intermediate values stay in the caches between the two products, where nobody asks for them afterwards. */
+static size_t rows_at_once(const attend_pass *pass)
+{
+	enum { ROWS_OF_THREAD = 128 };
+	const size_t most = ROWS_OF_THREAD * (size_t)attend_threads();
+	return pass->keep || pass->state->dropout || pass->rows < 2 * most ? pass->rows : most;
+}
+
 void attend_ffn_forward(attend_pass *pass)
 {
 	const attend_stack_arch *arch = pass->arch;
@@ -43,10 +51,16 @@ void attend_ffn_forward(attend_pass *pass)
 		n = s->z;
 	}
 	float *h = session->scratch.h, *sum = pre ? s->y : s->z;
-	activate(pass, h, n);
-	attend_site_dropout(session, pass->stack, pass->run, ATTEND_SITE_ACTIVATION, arch->dropout_activation, h, rows * f);
-	attend_residual_run(pass, &b->down, sum, h, f, s->x, ATTEND_SITE_FFN_OUTPUT,
-	                    arch->no_ffn_output_dropout ? 0.0f : arch->dropout_hidden);
+	const size_t most = rows_at_once(pass);
+	for (size_t at = 0; at < rows; at += most) {
+		attend_pass part = *pass;
+		part.rows = rows - at < most ? rows - at : most;
+		activate(&part, h, n + at * d);
+		attend_site_dropout(session, pass->stack, pass->run, ATTEND_SITE_ACTIVATION, arch->dropout_activation, h,
+		                    part.rows * f);
+		attend_residual_run(&part, &b->down, sum + at * d, h, f, s->x + at * d, ATTEND_SITE_FFN_OUTPUT,
+		                    arch->no_ffn_output_dropout ? 0.0f : arch->dropout_hidden);
+	}
 	if (!pre) attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, s->y, s->z, rows, d, s->mean, s->rstd);
 }
 

@@ -135,8 +135,8 @@ static void special_values(void **state)
 	{
 		for (attend_activation act = ATTEND_ACT_NONE; act < ATTEND_ACT_COUNT; act++) {
 			float fast[COUNT], want[COUNT], ones[COUNT];
-			attend_row_kernels()->activation(fast, special, act, COUNT);
-			slow->activation(want, special, act, COUNT);
+			attend_row_kernels()->activation(fast, 0, special, 0, act, 1, COUNT);
+			slow->activation(want, 0, special, 0, act, 1, COUNT);
 			for (size_t i = 0; i < COUNT; i++) {
 				assert_close(fast[i], want[i], 1e-38, 1e-6);
 				ones[i] = 1.0f;
