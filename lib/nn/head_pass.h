@@ -19,6 +19,9 @@ typedef struct attend_head_pass {
 	size_t count, block;
 } attend_head_pass;
 
+/* May this head run in this session? */
+bool attend_head_runs(const attend_session *session, size_t head);
+
 /* Rows of a block of this head: what 32 MiB of logits hold, and no more than a batch has. */
 size_t attend_head_block_rows(const attend_session *session, const attend_head_arch *head);
 

@@ -58,6 +58,8 @@ static attend_status begin(attend_head_pass *out, attend_session *session, size_
 	const attend_head_arch *arch = &network->arch.heads[head];
 	if (!network->heads[head].present)
 		return attend_fail(ATTEND_ERR_NOTFOUND, "the checkpoint has no '%s' head", attend_head_kind_name(arch->kind));
+	if (!attend_head_runs(session, head))
+		return attend_fail(ATTEND_ERR_ARG, "the session was made without head '%s'", attend_head_kind_name(arch->kind));
 	return begin_common(out, session, arch, &network->heads[head], once);
 }
 

@@ -460,22 +460,26 @@ attend_status attend_network_verify(attend_network *network)
 /* ---- Measuring and freeing ----------------------------------------------------------------------------------- */
 typedef struct measure_job {
 	const attend_network *network;
-	size_t packed;
+	attend_network_memory *out;
 } measure_job;
 
 static void measure_linear(attend_linear *linear, void *payload)
 {
 	measure_job *job = payload;
-	job->packed += attend_pack_bytes(attend_linear_pack_type(job->network, linear), linear->out, linear->in);
+	const attend_network *n = job->network;
+	const size_t bytes = attend_pack_bytes(attend_linear_pack_type(n, linear), linear->out, linear->in);
+	job->out->packed += bytes;
+	for (size_t i = 0; i < n->arch.head_count; i++)
+		if (linear == &n->heads[i].dense || linear == &n->heads[i].out) job->out->packed_heads[i] += bytes;
 }
 
 void attend_network_measure(attend_network_memory *out, const attend_network *network)
 {
-	measure_job job = {network, 0};
+	*out = (attend_network_memory){0};
+	measure_job job = {network, out};
 	/* the walk changes nothing here, but visitors may */
 	attend_network_walk((attend_network *)(uintptr_t)network,
 	                    &(attend_network_visitor){.linear = measure_linear, .payload = &job});
-	*out = (attend_network_memory){.packed = job.packed};
 	for (size_t i = 0; i < network->param_count; i++) {
 		const attend_param *param = &network->params[i];
 		out->parameters += param->count;

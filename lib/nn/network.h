@@ -50,13 +50,16 @@ void attend_network_refresh(attend_network *network);
 /* Lowest block of a stack (0 encoder, 1 decoder) to which backward has to go: 0 .. block_count-1; -1: down to the
  * embeddings; block_count: nothing in this stack learns. */
 ptrdiff_t attend_network_lowest_trainable(const attend_network *network, int stack);
+/* Does anything in a stack learn, its final norm included? */
+bool attend_network_stack_learns(const attend_network *network, int stack);
 
 /* ---- Memory -------------------------------------------------------------------------------------------------- */
 typedef struct attend_network_memory {
-	size_t parameters; /* elements, tied tensors once */
-	size_t stored;     /* bytes in the mapped files */
-	size_t packed;     /* bytes once every linear is packed as pack_type says */
-	size_t training;   /* f32 values and gradients of the present trainable set (0 before make_trainable) */
+	size_t parameters;                     /* elements, tied tensors once */
+	size_t stored;                         /* bytes in the mapped files */
+	size_t packed;                         /* bytes once every linear is packed as pack_type says */
+	size_t packed_heads[ATTEND_MAX_HEADS]; /* those of them that are a head's */
+	size_t training; /* f32 values and gradients of the present trainable set (0 before make_trainable) */
 } attend_network_memory;
 void attend_network_measure(attend_network_memory *out, const attend_network *network);
 

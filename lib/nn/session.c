@@ -32,12 +32,16 @@ static void plan_depth(attend_session *session)
 	const attend_network *network = session->network;
 	const attend_arch *arch = &network->arch;
 	if (!session->options.training) return;
-	for (int stack = 0; stack < 2; stack++)
-		if (stack == 0 ? arch->has_encoder : arch->has_decoder)
-			session->stacks[stack].planned_lowest = attend_network_lowest_trainable(network, stack);
-	if (arch->has_encoder && arch->has_decoder && arch->decoder.cross_attention &&
-	    session->stacks[1].planned_lowest > 0)
-		session->stacks[1].planned_lowest = 0;
+	for (int stack = 0; stack < 2; stack++) {
+		attend_stack_state *state = &session->stacks[stack];
+		if (stack == 0 ? !arch->has_encoder : !arch->has_decoder) continue;
+		state->planned_lowest = attend_network_lowest_trainable(network, stack);
+		state->planned_learns = attend_network_stack_learns(network, stack);
+	}
+	attend_stack_state *decoder = &session->stacks[1];
+	if (!arch->has_encoder || !arch->has_decoder || !arch->decoder.cross_attention) return;
+	if (decoder->planned_lowest > 0) decoder->planned_lowest = 0;
+	decoder->planned_learns = true;
 }
 
 /* Runs that keep nothing work in the buffers that backward uses for gradients. */

@@ -45,6 +45,9 @@ typedef struct attend_session_options {
 	bool training;        /* keep what backward needs */
 	bool recompute;       /* gradient checkpointing: keep each block's input only, run the block again in backward */
 	bool query_stream;    /* batches may carry XLNet targets */
+	size_t
+		labelled_rows; /* a batch has about as many rows with a label: a head of every row takes more in further blocks; 0: any */
+	unsigned heads; /* bit i: head i may run; 0: every one of the checkpoint */
 } attend_session_options;
 
 /* Bytes that a session with these options reserves (cache included). ARG: nonsense or overflow. */

@@ -120,7 +120,7 @@ static void plan_training(planner *p, attend_session *session, int stack)
 		state->embedded_rstd = floats(p, n, 1);
 	}
 	state->hidden_buffer = floats(p, n, a->hidden);
-	state->d_hidden = floats(p, n, a->hidden);
+	if (state->planned_learns) state->d_hidden = floats(p, n, a->hidden);
 	state->final_mean = floats(p, n, 1);
 	state->final_rstd = floats(p, n, 1);
 	const size_t kept = session->options.recompute ? first < runs : runs;
@@ -172,24 +172,37 @@ typedef struct kernel_need {
 	size_t rows, bytes;
 } kernel_need;
 
-/* Rows that a linear may see: those of a head's, a block of them at a time. */
-static size_t rows_of(const kernel_need *need, const attend_linear *linear)
+/* Rows that a linear may see: those of a head's, a block of them at a time; none of a head that does not run. *in_head: it is
+ * no part of a stack. */
+static size_t rows_of(const kernel_need *need, const attend_linear *linear, bool *in_head)
 {
 	const attend_network *network = need->session->network;
+	*in_head = true;
 	for (size_t i = 0; i < network->arch.head_count; i++)
 		if (linear == &network->heads[i].dense || linear == &network->heads[i].out)
-			return attend_head_block_rows(need->session, &network->arch.heads[i]);
+			return attend_head_runs(need->session, i) ? attend_head_block_rows(need->session, &network->arch.heads[i])
+			                                          : 0;
+	if (linear == &network->pooler.dense) return need->session->options.max_sequences;
+	*in_head = false;
 	return need->rows;
+}
+
+/* Does backward go into the blocks of any stack? */
+static bool blocks_learn(const attend_session *session)
+{
+	return session->stacks[0].planned_learns || session->stacks[1].planned_learns;
 }
 
 static void need_linear(attend_linear *linear, void *payload)
 {
 	kernel_need *need = payload;
 	const attend_network *network = need->session->network;
-	const size_t rows = rows_of(need, linear);
+	bool in_head;
+	const size_t rows = rows_of(need, linear, &in_head);
+	if (rows == 0) return;
 	const attend_packed shape = {attend_linear_pack_type(network, linear), linear->out, linear->in, NULL};
 	need->bytes = larger(need->bytes, attend_linear_scratch(&shape, rows));
-	if (!need->session->options.training) return;
+	if (!need->session->options.training || !(in_head || blocks_learn(need->session))) return;
 	for (size_t i = 0; i < linear->part_count; i++)
 		need->bytes = larger(need->bytes, attend_linear_backward_scratch(rows, linear->parts[i].rows, linear->in));
 }
@@ -215,7 +228,8 @@ static attend_status need_attention(kernel_need *need, const widths *w)
 			all[s].forward = forward[s];
 		}
 		need->bytes = larger(need->bytes, attend_attention_scratch(forward, o->max_sequences));
-		if (o->training) need->bytes = larger(need->bytes, attend_attention_backward_scratch(all, o->max_sequences));
+		if (o->training && blocks_learn(need->session))
+			need->bytes = larger(need->bytes, attend_attention_backward_scratch(all, o->max_sequences));
 		if (!w->xlnet) continue;
 		const size_t distances = 2 * w->xl_span + 1;
 		const attend_packed head = {ATTEND_PACK_F32, distances, a->head_dim, NULL};
@@ -273,7 +287,8 @@ static void plan_scratch(planner *p, attend_session *session, const widths *w)
 	x->d_ctx = floats(p, n, w->inner);
 	if (w->cross) x->d_kv = floats(p, n, 2 * w->inner);
 	if (w->gated) x->d_up = floats(p, n, w->intermediate);
-	const size_t tiles = n / ATTEND_KV_TILE + s, cached = s * pages_for(o->cache_length);
+	const size_t tiles = smaller(n / ATTEND_KV_TILE + s, s * pages_for(o->max_length)),
+				 cached = s * pages_for(o->cache_length);
 	x->tiles = floats(p, tiles, w->tile_floats);
 	x->self_tiles = take(p, larger(tiles, o->cache_slots ? cached : 0), sizeof(float *));
 	x->self_first = take(p, s + 1, sizeof(size_t));
@@ -286,10 +301,12 @@ static void plan_scratch(planner *p, attend_session *session, const widths *w)
 	x->kv_rows = take(p, s, sizeof *x->kv_rows);
 	if (session->network->arch.bridge) x->memory = floats(p, n, session->network->bridge.out);
 	if (o->training) {
-		x->attention_grad = take(p, s, sizeof *x->attention_grad);
-		x->g1 = floats(p, n, w->hidden);
-		x->g3 = floats(p, n, w->hidden);
-		x->d_h = floats(p, n, w->intermediate);
+		x->g3 = floats(p, n, w->hidden); /* also where a block that keeps nothing drops out */
+		if (blocks_learn(session)) {
+			x->attention_grad = take(p, s, sizeof *x->attention_grad);
+			x->g1 = floats(p, n, w->hidden);
+			x->d_h = floats(p, n, w->intermediate);
+		}
 		if (w->projected) {
 			x->d_embedded = floats(p, n, w->embedding);
 			x->d_embedded_sum = floats(p, n, w->embedding);
@@ -302,9 +319,16 @@ static void plan_scratch(planner *p, attend_session *session, const widths *w)
 size_t attend_head_block_rows(const attend_session *session, const attend_head_arch *head)
 {
 	enum { LOGITS = 1 << 23, LEAST = 16 };
-	const size_t rows = head->pooling == ATTEND_POOL_ALL ? session->options.max_tokens : session->options.max_sequences;
+	const attend_session_options *o = &session->options;
+	size_t rows = head->pooling == ATTEND_POOL_ALL ? o->max_tokens : o->max_sequences;
+	if (head->pooling == ATTEND_POOL_ALL && o->labelled_rows) rows = smaller(rows, o->labelled_rows);
 	const size_t fit = head->outputs ? larger(LOGITS / head->outputs, LEAST) : rows;
 	return smaller(rows, fit);
+}
+
+bool attend_head_runs(const attend_session *session, size_t head)
+{
+	return session->options.heads == 0 || (session->options.heads >> head & 1);
 }
 
 static void plan_heads(planner *p, attend_session *session)
@@ -316,7 +340,7 @@ static void plan_heads(planner *p, attend_session *session)
 	size_t width = larger(arch->has_encoder ? arch->encoder.hidden : 0, arch->has_decoder ? arch->decoder.hidden : 0);
 	width = larger(width, network->pooler.dense.out);
 	for (size_t i = 0; i < arch->head_count; i++) {
-		if (!network->heads[i].present) continue;
+		if (!network->heads[i].present || !attend_head_runs(session, i)) continue;
 		const size_t block = attend_head_block_rows(session, &arch->heads[i]);
 		rows = larger(rows, block);
 		width = larger(width, arch->heads[i].dense);

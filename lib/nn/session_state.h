@@ -69,6 +69,7 @@ typedef struct attend_stack_state {
 	bool learns; /* the gradient of `hidden` is wanted */
 	bool dropout;
 	ptrdiff_t planned_lowest; /* the session has room down to this run */
+	bool planned_learns;      /* and for the gradient of `hidden` */
 	ptrdiff_t lowest;         /* lowest run that backward reaches; -1: embeddings too */
 	float *d_hidden;          /* [N,D] gradient of `hidden` */
 } attend_stack_state;

@@ -41,6 +41,19 @@ ptrdiff_t attend_network_lowest_trainable(const attend_network *network, int sta
 	return (ptrdiff_t)runs;
 }
 
+static bool final_norm_learns(const attend_network *network, int stack)
+{
+	const attend_norm *norm = &network->stacks[stack].final_norm;
+	return attend_arch_stack(&network->arch, stack)->final_norm &&
+	       ((norm->weight.param && norm->weight.param->grad) || (norm->bias.param && norm->bias.param->grad));
+}
+
+bool attend_network_stack_learns(const attend_network *network, int stack)
+{
+	const size_t runs = attend_stack_runs(attend_arch_stack(&network->arch, stack));
+	return attend_network_lowest_trainable(network, stack) < (ptrdiff_t)runs || final_norm_learns(network, stack);
+}
+
 static attend_pass make_pass(attend_session *session, int stack, const int *slots)
 {
 	attend_network *network = session->network;
@@ -56,16 +69,9 @@ static attend_pass make_pass(attend_session *session, int stack, const int *slot
 	};
 }
 
-static bool final_norm_learns(const attend_pass *pass)
-{
-	const attend_norm *norm = &pass->params->final_norm;
-	return pass->arch->final_norm &&
-	       ((norm->weight.param && norm->weight.param->grad) || (norm->bias.param && norm->bias.param->grad));
-}
-
 static bool stack_learns(const attend_pass *pass)
 {
-	return pass->state->lowest < (ptrdiff_t)pass->state->runs || final_norm_learns(pass);
+	return pass->state->lowest < (ptrdiff_t)pass->state->runs || final_norm_learns(pass->session->network, pass->stack);
 }
 
 /* Does backward have to reach the encoder through the cross-attention of this run? */
@@ -118,6 +124,8 @@ static attend_status stack_forward(attend_pass *pass)
 		return attend_fail(ATTEND_ERR_ARG, "the session was made for backward down to block %td, not %td",
 		                   state->planned_lowest, state->lowest);
 	state->learns = state->kept && (through || stack_learns(pass));
+	if (state->learns && !state->planned_learns)
+		return attend_fail(ATTEND_ERR_ARG, "the session was made for a stack that does not learn");
 	pass->keep = state->kept && state->lowest < 0;
 	attend_lap_plain(session, ATTEND_LAP_OUTSIDE);
 	attend_embeddings_forward(pass);
@@ -142,7 +150,7 @@ static attend_status stack_forward(attend_pass *pass)
 	ATTEND_TRY(watch(pass, state->runs, state->hidden, state->hidden_rows, 0));
 	ATTEND_TRY(attend_query_stream_finish(pass));
 	attend_lap_plain(session, ATTEND_LAP_ROWS);
-	if (state->kept) memset(state->d_hidden, 0, pass->rows * arch->hidden * sizeof(float));
+	if (state->learns) memset(state->d_hidden, 0, pass->rows * arch->hidden * sizeof(float));
 	state->ran = true;
 	return ATTEND_OK;
 }

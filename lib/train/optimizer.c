@@ -17,6 +17,10 @@ struct attend_optimizer {
 	uint64_t *steps;        /* [param_count] updates that each has had */
 	double *lr;             /* [groups] */
 	size_t live;            /* deepest live group */
+	/* Adafactor: of the parameter at hand */
+	float *direction; /* [direction_count] */
+	double *columns;  /* [column_count] sums of a matrix's columns */
+	size_t direction_count, column_count;
 };
 
 static const char *const kind_names[] = {"adamw", "sgd", "adafactor"};
@@ -167,6 +171,8 @@ void attend_optimizer_free(attend_optimizer *optimizer)
 	free(optimizer->lr);
 	free(optimizer->members);
 	free(optimizer->steps);
+	free(optimizer->direction);
+	free(optimizer->columns);
 	free(optimizer);
 }
 
@@ -205,29 +211,27 @@ static double mean_square(const float *x, size_t count)
 	return count ? attend_sum_squares(x, count) / (double)count : 0;
 }
 
-/* Row means R [batch, rows] and column means C [batch, columns] of g^2 + eps1, as running averages. */
-static void update_factors(float *state, const float *g, factors f, double beta2, double eps1, double scale)
+/* Row means R [batch, rows] and column means C [batch, columns] of g^2 + eps1, as running averages. `sums` [columns] is scratch. */
+static void update_factors(float *state, const float *g, factors f, double beta2, double eps1, double scale,
+                           double *sums)
 {
 	float *r = state, *c = state + f.batch * f.rows;
 	for (size_t b = 0; b < f.batch; b++) {
 		const float *matrix = g + b * f.rows * f.columns;
+		memset(sums, 0, f.columns * sizeof *sums);
 		for (size_t i = 0; i < f.rows; i++) {
 			double sum = 0;
 			for (size_t j = 0; j < f.columns; j++) {
-				const double x = scale * (double)matrix[i * f.columns + j];
-				sum += x * x + eps1;
+				const double x = scale * (double)matrix[i * f.columns + j], square = x * x + eps1;
+				sum += square;
+				sums[j] += square;
 			}
 			float *at = &r[b * f.rows + i];
 			*at = (float)(beta2 * (double)*at + (1 - beta2) * sum / (double)f.columns);
 		}
 		for (size_t j = 0; j < f.columns; j++) {
-			double sum = 0;
-			for (size_t i = 0; i < f.rows; i++) {
-				const double x = scale * (double)matrix[i * f.columns + j];
-				sum += x * x + eps1;
-			}
 			float *at = &c[b * f.columns + j];
-			*at = (float)(beta2 * (double)*at + (1 - beta2) * sum / (double)f.rows);
+			*at = (float)(beta2 * (double)*at + (1 - beta2) * sums[j] / (double)f.rows);
 		}
 	}
 }
@@ -253,14 +257,15 @@ static void divide_by_root(float *u, const float *g, const float *state, factors
 	}
 }
 
-/* moments[0]: R and C (or V); moments[1]: u, and behind it the average of u when there is a beta1. */
-static void adafactor(const attend_optimizer_options *o, attend_param *param, double lr, double weight_decay,
+/* moments[0]: R and C (or V); moments[1]: the average of u when there is a beta1. */
+static void adafactor(const attend_optimizer *optimizer, attend_param *param, double lr, double weight_decay,
                       uint64_t t, double scale)
 {
+	const attend_optimizer_options *o = &optimizer->o;
 	const factors f = factors_of(param);
 	const double beta2 = 1 - pow((double)t, o->decay_rate);
-	float *state = param->moments[0], *u = param->moments[1], *w = param->values;
-	if (f.rows) update_factors(state, param->grad, f, beta2, o->eps1, scale);
+	float *state = param->moments[0], *u = optimizer->direction, *average = param->moments[1], *w = param->values;
+	if (f.rows) update_factors(state, param->grad, f, beta2, o->eps1, scale, optimizer->columns);
 	else
 		for (size_t i = 0; i < f.columns; i++) {
 			const double g = scale * (double)param->grad[i];
@@ -270,7 +275,6 @@ static void adafactor(const attend_optimizer_options *o, attend_param *param, do
 	if (o->relative_step) lr = fmin(o->warmup_init ? 1e-6 * (double)t : 1e-2, 1 / sqrt((double)t));
 	if (o->scale_parameter) lr *= fmax(o->eps2, sqrt(mean_square(w, param->count)));
 	const double factor = lr / fmax(1, sqrt(mean_square(u, param->count)) / o->clip_threshold);
-	float *average = o->beta1 >= 0 ? u + param->count : NULL;
 	for (size_t i = 0; i < param->count; i++) {
 		double step = factor * (double)u[i];
 		if (average) step = average[i] = (float)(o->beta1 * (double)average[i] + (1 - o->beta1) * step);
@@ -289,7 +293,49 @@ size_t attend_optimizer_moment_floats(const attend_optimizer *optimizer, const a
 	case ATTEND_OPTIMIZER_ADAFACTOR: break;
 	}
 	if (moment == 0) return f.rows ? f.batch * (f.rows + f.columns) : f.columns;
-	return param->count * (optimizer->o.beta1 >= 0 ? 2 : 1);
+	return optimizer->o.beta1 >= 0 ? param->count : 0;
+}
+
+/* What Adafactor works in for the parameters that have a gradient. */
+static void scratch_counts(const attend_optimizer *o, size_t *direction, size_t *columns)
+{
+	*direction = *columns = 0;
+	if (o->o.kind != ATTEND_OPTIMIZER_ADAFACTOR) return;
+	for (size_t i = 0; i < o->network->param_count; i++) {
+		const attend_param *param = &o->network->params[i];
+		const factors f = factors_of(param);
+		if (!param->grad) continue;
+		if (param->count > *direction) *direction = param->count;
+		if (f.rows && f.columns > *columns) *columns = f.columns;
+	}
+}
+
+size_t attend_optimizer_scratch(const attend_optimizer *optimizer)
+{
+	size_t direction, columns;
+	scratch_counts(optimizer, &direction, &columns);
+	return direction * sizeof *optimizer->direction + columns * sizeof *optimizer->columns;
+}
+
+static attend_status make_scratch(attend_optimizer *o)
+{
+	size_t direction, columns;
+	scratch_counts(o, &direction, &columns);
+	if (direction > o->direction_count) {
+		free(o->direction);
+		o->direction_count = 0;
+		if (direction > SIZE_MAX / sizeof(float) || !(o->direction = attend_alloc_aligned(direction * sizeof(float))))
+			return attend_fail_memory(direction * sizeof(float), "optimiser");
+		o->direction_count = direction;
+	}
+	if (columns > o->column_count) {
+		free(o->columns);
+		o->column_count = 0;
+		if (!(o->columns = attend_alloc_array(columns, sizeof *o->columns)))
+			return attend_fail_memory(columns * sizeof *o->columns, "optimiser");
+		o->column_count = columns;
+	}
+	return ATTEND_OK;
 }
 
 static attend_status make_moments(const attend_optimizer *o, attend_param *param)
@@ -330,7 +376,7 @@ static void update(const attend_optimizer *o, attend_param *param, double lr, do
 		attend_sgd_update(param->values, param->moments[0], param->grad, param->count, &sgd);
 		return;
 	}
-	case ATTEND_OPTIMIZER_ADAFACTOR: adafactor(&o->o, param, lr, weight_decay, t, scale); return;
+	case ATTEND_OPTIMIZER_ADAFACTOR: adafactor(o, param, lr, weight_decay, t, scale); return;
 	}
 }
 
@@ -345,6 +391,7 @@ attend_status attend_optimizer_step(attend_optimizer *optimizer, const attend_sc
 	attend_optimizer *o = optimizer;
 	double squares = 0;
 	attend_network_settle_grad(o->network);
+	ATTEND_TRY(make_scratch(o));
 	for (size_t i = 0; i < o->group_count; i++) {
 		const attend_param_group *group = &o->groups[i];
 		for (size_t j = 0; j < group->count; j++) {

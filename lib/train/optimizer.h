@@ -86,6 +86,8 @@ attend_status attend_optimizer_step(attend_optimizer *optimizer, const attend_sc
 
 /* State for a checkpoint: bytes per parameter behind attend_param.moments, and the step counts. */
 size_t attend_optimizer_moment_floats(const attend_optimizer *optimizer, const attend_param *param, int moment);
+/* Bytes that an update of the present trainable set works in, besides moments. */
+size_t attend_optimizer_scratch(const attend_optimizer *optimizer);
 uint64_t attend_optimizer_steps(const attend_optimizer *optimizer, const attend_param *param);
 attend_status attend_optimizer_restore(attend_optimizer *optimizer, attend_param *param, uint64_t steps,
                                        const float *moment0, const float *moment1);

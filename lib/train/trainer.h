@@ -63,7 +63,8 @@ struct attend_trainer {
 	float *class_weights;
 	/* one batch */
 	size_t max_sequences, max_tokens, max_length;
-	size_t data_bytes; /* of the process before weights, gradients, optimiser and activations came */
+	size_t state_bytes; /* of the optimiser, for all that learns at once */
+	size_t data_bytes;  /* of the process before weights, gradients, optimiser and activations came */
 	attend_example_batch batch;
 	bool uses_features;
 	attend_features features[2]; /* of train_examples, of validation_examples */

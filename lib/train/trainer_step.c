@@ -81,27 +81,41 @@ static bool learns(const attend_param *param, void *payload)
 	return !of_another_head(t, param) && !frozen(t, param) && attend_param_depth(t->network, param) <= t->live_depth;
 }
 
+/* Tokens of a batch that a masked language model is asked for: the mean and six standard deviations, in whole tiles; 0: any. */
+static size_t labelled_rows(const attend_trainer *t)
+{
+	if (!t->text_task || t->text_task->words != ATTEND_HEAD_MLM) return 0;
+	const double n = (double)t->max_tokens, p = t->recipe->mlm_probability;
+	return ((size_t)(n * p + 6 * sqrt(n * p * (1 - p))) / 16 + 1) * 16;
+}
+
 static attend_status make_session(attend_trainer *t)
 {
 	const attend_session_options options = {.max_tokens = t->max_tokens,
 	                                        .max_sequences = t->max_sequences,
 	                                        .max_length = t->max_length,
 	                                        .training = true,
-	                                        .recompute = t->recipe->gradient_checkpointing};
+	                                        .recompute = t->recipe->gradient_checkpointing,
+	                                        .labelled_rows = labelled_rows(t),
+	                                        .heads = 1u << t->head | 1u << t->pair_head};
 	size_t activations = 0;
 	attend_network_memory memory;
 	ATTEND_TRY(attend_session_measure(&activations, t->network, &options));
 	attend_network_measure(&memory, t->network);
+	for (size_t i = 0; i < t->network->arch.head_count; i++) /* heads that do not run are never packed */
+		if (!(options.heads >> i & 1)) memory.packed -= memory.packed_heads[i];
 	t->plan.parameters = memory.parameters;
 	t->plan.trainable_parameters = 0;
-	size_t state = 0;
+	t->state_bytes = 0;
 	for (size_t i = 0; i < t->network->param_count; i++) {
 		const attend_param *p = &t->network->params[i];
 		if (!p->grad) continue;
 		t->plan.trainable_parameters += p->count;
-		for (int m = 0; m < 2; m++) state += attend_optimizer_moment_floats(t->optimizer, p, m) * sizeof(float);
+		for (int m = 0; m < 2; m++)
+			t->state_bytes += attend_optimizer_moment_floats(t->optimizer, p, m) * sizeof(float);
 	}
-	t->plan.memory_bytes = t->data_bytes + activations + memory.training + memory.packed + state;
+	t->plan.memory_bytes = t->data_bytes + activations + memory.training + memory.packed + t->state_bytes +
+	                       attend_optimizer_scratch(t->optimizer);
 	if (t->uses_features)
 		t->plan.memory_bytes += attend_features_bytes(t->network, t->head, t->train_examples.count) +
 		                        attend_features_bytes(t->network, t->head, t->validation_examples.count);
