@@ -100,6 +100,13 @@ if(TARGET attend_cli AND NOT CMAKE_CROSSCOMPILING)
 		ENVIRONMENT "ATTEND=$<TARGET_FILE:attend_cli>;${SANITIZER_ENVIRONMENT}")
 endif()
 
+# ---- A full disk: skipped where nothing can be mounted -------------------------------------------------------------------------
+if(TARGET attend_cli AND NOT CMAKE_CROSSCOMPILING)
+	add_test(NAME disk COMMAND sh tests/disk/run.sh WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+	set_tests_properties(disk PROPERTIES LABELS "full;disk" TIMEOUT 300 SKIP_RETURN_CODE 77
+		ENVIRONMENT "ATTEND=$<TARGET_FILE:attend_cli>;${SANITIZER_ENVIRONMENT}")
+endif()
+
 # ---- What is installed -----------------------------------------------------------------------------------------------------
 find_program(ATTEND_CXX NAMES c++ g++ clang++)
 if(ATTEND_CXX)

@@ -126,6 +126,27 @@ attend_status attend_trainer_open_output(const attend_trainer *trainer)
 	return ATTEND_OK;
 }
 
+/* Checkpoints for which there must be room: those that will lie on disk at once, with the one that is being written, but for those that
+ * a stopped run left there. */
+static double checkpoints_to_come(const attend_trainer *t)
+{
+	const attend_recipe *r = t->recipe;
+	const bool every_step = strcmp(r->save_strategy, "steps") == 0,
+			   every_epoch = strcmp(r->save_strategy, "epoch") == 0;
+	const double first = (double)t->state.step, last = (double)t->plan.steps, every = (double)r->save_steps;
+	double saves = 2; /* of the best model: how often there is a better one is not known */
+	if (!every_step && !every_epoch && !r->load_best_model_at_end) return 0;
+	if (every_step) saves = ceil(last / every) - floor(first / every);
+	if (every_epoch)
+		saves = ceil(attend_trainer_epochs(t, t->plan.steps)) - floor(attend_trainer_epochs(t, t->state.step));
+	if (!r->save_total_limit) return saves;
+	size_t *steps = NULL, there = 0;
+	if (r->resume && list_checkpoints(&steps, &there, r->output_dir) != ATTEND_OK) there = 0;
+	free(steps);
+	const double limit = (double)r->save_total_limit;
+	return fmin(saves, limit + 1 - fmin((double)there, limit));
+}
+
 attend_status attend_trainer_check_disk(const attend_trainer *trainer)
 {
 	const attend_trainer *t = trainer;
@@ -141,10 +162,9 @@ attend_status attend_trainer_check_disk(const attend_trainer *trainer)
 		}
 		*slash = '\0';
 	}
-	const double weights = 4.0 * (double)t->plan.parameters, state = 8.0 * (double)t->plan.trainable_parameters;
-	const bool saves = strcmp(t->recipe->save_strategy, "no") != 0 || t->recipe->load_best_model_at_end;
-	const double kept = !saves ? 0 : t->recipe->save_total_limit ? (double)t->recipe->save_total_limit + 1 : 2;
-	const double need = weights + kept * (weights + state), free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
+	const double weights = 4.0 * (double)t->plan.parameters;
+	const double need = weights + checkpoints_to_come(t) * (weights + (double)t->state_bytes),
+				 free_bytes = (double)fs.f_bavail * (double)fs.f_frsize;
 	if (need <= free_bytes) return ATTEND_OK;
 	return attend_fail(ATTEND_ERR_IO, "%s: %.0f MB are free, the run needs %.0f MB", t->recipe->output_dir,
 	                   free_bytes / 1e6, need / 1e6);
