@@ -371,6 +371,52 @@ int32_t attend_dataset_label(const attend_dataset *dataset, const char *name, si
 	return -1;
 }
 
+/* ids[i]: the number that `names` gives the dataset's label i. */
+static attend_status find_labels(int32_t *ids, char **copies, const attend_dataset *d, const char *const *names,
+                                 size_t count)
+{
+	for (size_t i = 0; i < d->label_count; i++) ids[i] = -1;
+	for (size_t i = 0; i < count; i++) {
+		const int32_t old = attend_dataset_label(d, names[i], strlen(names[i]));
+		if (old >= 0 && ids[old] >= 0)
+			return attend_fail(ATTEND_ERR_DATA, "the model's label '%s' stands twice in its list", names[i]);
+		if (old >= 0) ids[old] = (int32_t)i;
+		if (!(copies[i] = strdup(names[i]))) return attend_fail_memory(strlen(names[i]), "labels");
+	}
+	for (size_t i = 0; i < d->label_count; i++)
+		if (ids[i] < 0) return attend_fail(ATTEND_ERR_ARG, "%s: label '%s' has no number", d->path, d->label_names[i]);
+	return ATTEND_OK;
+}
+
+attend_status attend_dataset_renumber(attend_dataset *dataset, const char *const *names, size_t count)
+{
+	attend_dataset *d = dataset;
+	int32_t *ids = attend_alloc_array(d->label_count + 1, sizeof *ids);
+	char **copies = calloc(count + 1, sizeof *copies);
+	attend_status status = ids && copies ? find_labels(ids, copies, d, names, count)
+	                                     : attend_fail_memory(count * sizeof *copies, "labels");
+	if (status == ATTEND_OK) {
+		for (size_t i = 0; i < d->count; i++) {
+			attend_example *e = &d->examples[i];
+			int32_t *labels = e->label_count ? d->multi + (e->labels - d->multi) : NULL;
+			if (e->label >= 0) e->label = ids[e->label];
+			for (size_t j = 0; j < e->label_count; j++) labels[j] = ids[labels[j]];
+			if (labels) qsort(labels, e->label_count, sizeof *labels, rising);
+		}
+		char **const old = d->label_names;
+		const size_t old_count = d->label_count;
+		d->label_names = copies;
+		d->label_count = count;
+		d->hash = hash_dataset(d);
+		copies = old;
+		count = old_count;
+	}
+	for (size_t i = 0; copies && i < count; i++) free(copies[i]);
+	free(copies);
+	free(ids);
+	return status;
+}
+
 /* ---- Split -------------------------------------------------------------------------------------------------------------------------- */
 
 size_t attend_dataset_split(const attend_dataset *dataset, double share, uint64_t seed, uint8_t *held)

@@ -67,6 +67,10 @@ void attend_dataset_free(attend_dataset *dataset);
 /* Id of a label, -1: unknown. */
 int32_t attend_dataset_label(const attend_dataset *dataset, const char *name, size_t size);
 
+/* Number the labels as `names` [count] does, which has them all; labels that no example has come with it. As if the file had been read
+ * with options.label_names, but a pipe can be read only once. ARG: a label is not among the names, or one stands twice in them. */
+attend_status attend_dataset_renumber(attend_dataset *dataset, const char *const *names, size_t count);
+
 /* Which examples are held out: a stratified share (single label; by order of drawing else), drawn by `seed`. held [count] is set
  * to 0 or 1; every label keeps at least one training example. Returns how many are held. */
 size_t attend_dataset_split(const attend_dataset *dataset, double share, uint64_t seed, uint8_t *held);

@@ -35,13 +35,8 @@ static attend_status open_train(attend_trainer *t, const char *model_dir)
 	free(path);
 	ATTEND_TRY(status);
 	attend_status result = ATTEND_OK;
-	if (model_knows(&config, t->train)) {
-		attend_dataset_free(t->train);
-		t->train = NULL;
-		options.label_names = (const char *const *)config.labels;
-		options.label_count = config.label_count;
-		result = attend_dataset_open(&t->train, t->recipe->train_file, &options);
-	}
+	if (model_knows(&config, t->train))
+		result = attend_dataset_renumber(t->train, (const char *const *)config.labels, config.label_count);
 	attend_config_free(&config);
 	ATTEND_TRY(result);
 	t->regression = t->train->kind == ATTEND_LABELS_REGRESSION;

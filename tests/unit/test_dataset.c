@@ -343,11 +343,41 @@ static int remove_folder(void **state)
 	return system(command);
 }
 
+/* Numbered afterwards or from the start: the same dataset, for a run that is resumed too. */
+static void test_renumber(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"z", "x", "unused", "y"}, *const twice[] = {"x", "y", "z", "y"},
+							 *const few[] = {"x", "y"};
+	static const char *const texts[2] = {"a b\tx\nc d\ty\ne f\tz\ng h\ty\n",
+	                                     "__label__x __label__z a b\n__label__y c d\n"};
+	for (int multi = 0; multi < 2; multi++) {
+		const attend_dataset_options numbered = {.label_names = names, .label_count = 4};
+		attend_dataset *from_start = open_text(multi ? "n.txt" : "n.tsv", texts[multi], &numbered),
+					   *later = open_text(multi ? "n.txt" : "n.tsv", texts[multi], NULL);
+		assert_int_equal(later->kind, multi ? ATTEND_LABELS_MULTI : ATTEND_LABELS_SINGLE);
+		assert_int_equal(attend_dataset_renumber(later, few, 2), ATTEND_ERR_ARG);
+		assert_non_null(strstr(attend_error(), "label 'z' has no number"));
+		assert_int_equal(attend_dataset_renumber(later, twice, 4), ATTEND_ERR_DATA);
+		assert_non_null(strstr(attend_error(), "label 'y' stands twice"));
+		assert_int_equal(later->label_count, 3);
+		assert_int_equal(attend_dataset_renumber(later, names, 4), ATTEND_OK);
+		assert_int_equal(later->label_count, 4);
+		assert_string_equal(later->label_names[2], "unused");
+		if (!multi) check_row(later, 1, "c d", "y");
+		else assert_memory_equal(later->examples[0].labels, ((int32_t[]){0, 1}), 2 * sizeof(int32_t));
+		assert_true(later->hash == from_start->hash);
+		attend_dataset_free(from_start);
+		attend_dataset_free(later);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_renumber),
 		cmocka_unit_test(test_jsonl_and_fasttext),
 		cmocka_unit_test(test_encodings),
 		cmocka_unit_test(test_gzip),
