@@ -88,7 +88,7 @@ const attend_option attend_options_updates[] = {
 
 attend_status attend_recipe_take_fitting(attend_recipe *recipe, const attend_args *args)
 {
-	static const char *const names[] = {"truncate", "window", "stride", "window-pooling"};
+	static const char *const names[] = {"dtype", "truncate", "window", "stride", "window-pooling"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		const char *text = attend_args_text(args, names[i], NULL);
 		if (text != NULL) {
