@@ -56,7 +56,7 @@ static void print_number(const char *before, int64_t value)
 static void print_numbers(const char *name, const int32_t *values, size_t count)
 {
 	attend_output_text(name);
-	for (size_t i = 0; i < count; i++) print_number(i ? "," : "", values[i]);
+	attend_output_numbers(values, count, ',');
 }
 
 static void print_spans(const char *name, const attend_span *spans, size_t count)
@@ -114,8 +114,7 @@ static attend_status run_ids(const tokenize_run *run, const attend_text *texts, 
 	const attend_status status = attend_tokenizer_encode_ids(&ids, run->tokenizer, texts, count, &run->options);
 	if (status != ATTEND_OK) return status;
 	for (size_t i = 0; i < count; i++) {
-		for (size_t k = ids.starts[i]; k < ids.starts[i + 1]; k++)
-			print_number(k > ids.starts[i] ? " " : "", ids.ids[k]);
+		attend_output_numbers(ids.ids + ids.starts[i], ids.starts[i + 1] - ids.starts[i], ' ');
 		attend_output_text("\n");
 	}
 	attend_ids_free(&ids);

@@ -29,6 +29,31 @@ void attend_output_text(const char *text)
 	attend_output_bytes(text, strlen(text));
 }
 
+/* The decimal spelling at `out`, at most 11 bytes; returns its end. */
+static char *spell_number(char *out, int32_t value)
+{
+	uint32_t rest = value < 0 ? 0u - (uint32_t)value : (uint32_t)value, power = 10;
+	size_t size = 1;
+	if (value < 0) *out++ = '-';
+	for (; size < 10 && rest >= power; size++) power *= 10; /* (beyond ten digits it would not fit) */
+	for (size_t i = size; i-- > 0; rest /= 10) out[i] = (char)('0' + rest % 10);
+	return out + size;
+}
+
+void attend_output_numbers(const int32_t *values, size_t count, char separator)
+{
+	char text[4096], *end = text; /* one write for many: a call costs more than a number */
+	for (size_t i = 0; i < count; i++) {
+		if (end > text + sizeof text - 12) {
+			attend_output_bytes(text, (size_t)(end - text));
+			end = text;
+		}
+		if (i > 0) *end++ = separator;
+		end = spell_number(end, values[i]);
+	}
+	attend_output_bytes(text, (size_t)(end - text));
+}
+
 void attend_output_printf(const char *format, ...)
 {
 	va_list list;

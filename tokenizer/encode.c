@@ -86,15 +86,15 @@ static attend_status append_ids(const batch *b, share *s, attend_scratch *scratc
 	return ATTEND_OK;
 }
 
-/* Room for the ids of about a share, which in large pages costs less than to grow into small ones. */
-enum { BYTES_PER_TOKEN = 4, LARGE_SHARE = 1 << 19 };
+/* About as much room as a share's ids need: large blocks lie in large pages, which costs less than to grow page by page. */
+enum { BYTES_PER_TOKEN = 4 };
 
 static void reserve_ids(const batch *b, share *s)
 {
 	size_t bytes = 0;
 	for (size_t i = s->start; i < s->end; i++) bytes += b->texts[i].size + b->texts[i].pair_size;
 	const size_t count = bytes / BYTES_PER_TOKEN + 2 * (s->end - s->start);
-	if (count < LARGE_SHARE || count > SIZE_MAX / sizeof *s->ids) return;
+	if (count > SIZE_MAX / sizeof *s->ids) return;
 	s->ids = attend_alloc_aligned(count * sizeof *s->ids); /* without it ids grow as they come */
 	if (s->ids) s->id_capacity = count;
 }
@@ -171,6 +171,22 @@ attend_status attend_tokenizer_encode_batch(attend_encoding *out, const attend_t
 	return status;
 }
 
+/* Where the ids of shares go. */
+typedef struct joint {
+	const share *shares;
+	int32_t *ids;
+} joint;
+
+static void copy_share(void *arg, size_t index, unsigned worker)
+{
+	const joint *const j = arg;
+	const share *const s = &j->shares[index];
+	size_t at = 0;
+	(void)worker;
+	for (size_t i = 0; i < index; i++) at += j->shares[i].id_count;
+	if (s->id_count) memcpy(j->ids + at, s->ids, s->id_count * sizeof *s->ids);
+}
+
 /* Put the shares' ids behind one another. */
 static attend_status join_shares(attend_ids *out, const batch *b, size_t shares, size_t count)
 {
@@ -183,11 +199,7 @@ static attend_status join_shares(attend_ids *out, const batch *b, size_t shares,
 	} else {
 		ids = attend_alloc_array(total + 1, sizeof *ids);
 		if (!ids) return attend_fail_memory(total, "ids");
-		size_t at = 0;
-		for (size_t i = 0; i < shares; i++) {
-			if (b->shares[i].id_count) memcpy(ids + at, b->shares[i].ids, b->shares[i].id_count * sizeof *ids);
-			at += b->shares[i].id_count;
-		}
+		attend_parallel(shares, copy_share, &(joint){b->shares, ids});
 	}
 	size_t at = 0; /* sizes become starts */
 	for (size_t i = 0; i < count; i++) {

@@ -56,29 +56,19 @@ void attend_assemble_ids(const attend_tokenizer *tokenizer, const attend_scratch
 
 /* ---- offsets ---- */
 
-/* How far ASCII is looked for ahead of a cursor: not to the end of the text, as cursors may go back and forth. */
-enum { LOOK_AHEAD = 128 };
+/* How far ASCII is looked for at a time: not to the end of the text, as tokens may go back and forth. */
+enum { LOOK_AHEAD = 256 };
 
 /* A place in a text, in bytes and characters; moved back and forth, so that rising offsets cost one walk. */
 typedef struct cursor {
 	const char *text;
 	size_t size, byte;
-	size_t plain; /* all is ASCII from `byte` up to here */
 	uint32_t character;
 } cursor;
 
 static uint32_t characters_before(cursor *c, size_t byte)
 {
-	while (c->byte < byte && c->byte < c->size) {
-		const size_t rest = c->size - c->byte, ahead = rest < LOOK_AHEAD ? rest : LOOK_AHEAD;
-		if (c->plain <= c->byte) c->plain = c->byte + attend_ascii_prefix(c->text + c->byte, ahead);
-		const size_t stop = c->plain < byte ? c->plain : byte;
-		c->character += (uint32_t)(stop - c->byte);
-		c->byte = stop;
-		while (c->byte < byte && c->byte < c->size && (signed char)c->text[c->byte] < 0)
-			c->character += attend_utf8_is_start(c->text[c->byte++]);
-	}
-	if (c->byte > byte) c->plain = byte;
+	while (c->byte < byte && c->byte < c->size) c->character += attend_utf8_is_start(c->text[c->byte++]);
 	while (c->byte > byte) c->character -= attend_utf8_is_start(c->text[--c->byte]);
 	return c->character;
 }
@@ -92,14 +82,31 @@ static attend_status count_characters(attend_sequence *s)
 		return ATTEND_OK;
 	}
 	/* Mostly a token starts where the one before ended, or behind it: then the cursors take turns and the text is walked
-	 * once. Tokens that overlap let each cursor go its own way. */
-	cursor start = {s->text, s->size, 0, 0, 0}, end = start;
+	 * once. Tokens that overlap let each cursor go its own way. Between `from` and `plain` all is ASCII: no need to walk. */
+	cursor start = {s->text, s->size, 0, 0}, end = start;
+	size_t from = 0, plain = 0;
+	uint32_t more = 0; /* bytes than characters before `from` */
+	bool walked = true;
 	for (size_t i = 0; i < s->tokens.count; i++) {
 		const attend_span span = s->tokens.spans[i];
+		if (span.start >= from && span.end <= plain) {
+			s->chars[i] = (attend_span){span.start - more, span.end - more};
+			walked = false;
+			continue;
+		}
+		if (!walked) {
+			end.byte = s->tokens.spans[i - 1].end;
+			end.character = s->chars[i - 1].end;
+		}
 		if (span.start >= end.byte && end.byte > start.byte) start = end;
 		s->chars[i].start = characters_before(&start, span.start);
 		if (span.end >= start.byte && start.byte > end.byte) end = start;
 		s->chars[i].end = characters_before(&end, span.end);
+		const size_t rest = s->size - end.byte;
+		walked = true;
+		from = end.byte;
+		plain = from + attend_ascii_prefix(s->text + from, rest < LOOK_AHEAD ? rest : LOOK_AHEAD);
+		more = (uint32_t)from - end.character;
 	}
 	return ATTEND_OK;
 }
