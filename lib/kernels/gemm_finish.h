@@ -76,19 +76,54 @@ static inline __attribute__((always_inline)) void finish_rows(const attend_tile_
 	}
 }
 
+/* Whole vectors and nothing to multiply by, as most tiles are: no questions asked in the loop. */
+static inline __attribute__((always_inline)) void finish_whole(const attend_tile_out *o, const finish_kind kind,
+                                                               const bool has_bias, const bool scaled,
+                                                               const bool has_residual)
+{
+	finish_columns c[NV];
+	float *y = o->y;
+	const float *residual = o->residual;
+#pragma GCC unroll 4
+	for (size_t i = 0; i < NV; i++) {
+		if (kind == FINISH_INT8) {
+			c[i].w_scale = v_load(o->w_scale + i * LANES);
+			c[i].column_sum = i_load(o->column_sum + i * LANES);
+		}
+		if (has_bias) c[i].bias = v_load(o->bias + i * LANES);
+	}
+	for (size_t r = 0; r < o->rows; r++, y += o->ldy) {
+#pragma GCC unroll 4
+		for (size_t i = 0; i < NV; i++) {
+			VECTOR v = finish_value(o, r, i * LANES, &c[i], kind, has_bias, scaled);
+			if (has_residual) v = v_add(v, v_load(residual + i * LANES));
+			v_store(y + i * LANES, v);
+		}
+		if (has_residual) residual += o->ld_residual;
+	}
+}
+
+static inline __attribute__((always_inline)) void finish_kinds(const attend_tile_out *o, const finish_kind kind,
+                                                               const bool has_bias, const bool scaled)
+{
+	if (o->columns < NV * LANES || o->multiply) finish_rows(o, kind, has_bias, scaled);
+	else if (o->residual) finish_whole(o, kind, has_bias, scaled, true);
+	else finish_whole(o, kind, has_bias, scaled, false);
+}
+
 static void finish(const attend_tile_out *out)
 {
 	const attend_tile_out o = *out; /* a copy: stores to y cannot change it */
 	const bool scaled = o.scale != 1.0f;
 	if (!o.x_scale) {
-		if (o.bias) finish_rows(&o, FINISH_F32, true, true);
-		else finish_rows(&o, FINISH_F32, false, scaled);
+		if (o.bias) finish_kinds(&o, FINISH_F32, true, true);
+		else finish_kinds(&o, FINISH_F32, false, scaled);
 	} else if (o.w_scale) {
-		if (o.bias) finish_rows(&o, FINISH_INT8, true, true);
-		else finish_rows(&o, FINISH_INT8, false, scaled);
+		if (o.bias) finish_kinds(&o, FINISH_INT8, true, true);
+		else finish_kinds(&o, FINISH_INT8, false, scaled);
 	} else {
-		if (o.bias) finish_rows(&o, FINISH_INT4, true, true);
-		else finish_rows(&o, FINISH_INT4, false, scaled);
+		if (o.bias) finish_kinds(&o, FINISH_INT4, true, true);
+		else finish_kinds(&o, FINISH_INT4, false, scaled);
 	}
 }
 

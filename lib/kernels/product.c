@@ -110,11 +110,16 @@ static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t 
 {
 	const attend_product *p = job->product;
 	const attend_epilogue *e = &p->epilogue;
-	for (size_t r = row; r < row + rows; r++) {
-		for (size_t j = column; j < column + job->table->nr; j += 16) {
-			__builtin_prefetch(p->y + r * p->ldy + j, 1);
-			if (e->residual && e->residual != p->y) __builtin_prefetch(e->residual + r * e->ld_residual + j);
-			if (e->multiply) __builtin_prefetch(e->multiply + r * e->ld_multiply + j);
+	const float *more[] = {e->residual != p->y ? e->residual : NULL, e->multiply};
+	const size_t ld[] = {e->ld_residual, e->ld_multiply}, nr = job->table->nr;
+	float *y = p->y + row * p->ldy + column;
+	for (size_t r = 0; r < rows; r++, y += p->ldy) {
+		for (size_t j = 0; j < nr; j += 16) __builtin_prefetch(y + j, 1);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		const float *x = more[i] ? more[i] + row * ld[i] + column : NULL;
+		for (size_t r = 0; x && r < rows; r++, x += ld[i]) {
+			for (size_t j = 0; j < nr; j += 16) __builtin_prefetch(x + j);
 		}
 	}
 }
