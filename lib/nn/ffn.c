@@ -4,6 +4,8 @@
  *   gated   f(n) = down(act(gate n) * (up n))   (Shazeer 2020)
  *
  * The activation's output is not kept: backward makes it again from the value before activation. */
+#include <stdatomic.h>
+
 #include "lib/nn/session_state.h"
 
 static attend_norm_kind kind(const attend_pass *pass)
@@ -29,12 +31,24 @@ static void activate(const attend_pass *pass, float *h, const float *n)
 	}
 }
 
-/* Rows whose intermediate values stay in the caches between the two products, where nobody asks for them afterwards. */
+/* Bytes of the weights, 0: not packed yet. */
+static size_t packed_bytes(const attend_linear *w)
+{
+	if (!atomic_load_explicit(&w->ready, memory_order_acquire)) return 0;
+	return attend_pack_bytes(w->packed.type, w->packed.n, w->packed.k);
+}
+
+/* Rows whose intermediate values stay in the caches between the two products, where nobody asks for them afterwards and the
+ * weights, which each stretch of rows reads again, stay there too. */
 static size_t rows_at_once(const attend_pass *pass)
 {
-	enum { ROWS_OF_THREAD = 128 };
-	const size_t most = ROWS_OF_THREAD * (size_t)attend_threads();
-	return pass->keep || pass->state->dropout || pass->rows < 2 * most ? pass->rows : most;
+	enum { ROWS_OF_THREAD = 128, WEIGHT_BYTES = 6 << 20 };
+	const size_t most = ROWS_OF_THREAD * (size_t)attend_threads(), rows = pass->rows;
+	if (pass->keep || pass->state->dropout || rows < 2 * most) return rows;
+	const size_t up = packed_bytes(&pass->block->up), down = packed_bytes(&pass->block->down);
+	if (up == 0 || down == 0 || up + down > WEIGHT_BYTES) return rows;
+	const size_t stretches = (rows + most - 1) / most;
+	return (rows + stretches - 1) / stretches;
 }
 
 void attend_ffn_forward(attend_pass *pass)
