@@ -33,6 +33,7 @@ static struct team {
 	attend_task task;
 	void *arg;
 	size_t shares;
+	bool apart;
 
 	atomic_bool held;  /* a call is using the team */
 	atomic_int wanted; /* attend_set_threads; 0: the default */
@@ -62,7 +63,7 @@ static struct team {
  * arithmetic. Whoever is done takes from the others' shares. */
 static struct share {
 	_Alignas(64) _Atomic size_t next;
-	size_t end;
+	size_t begin, end;
 } shares[MAX_THREADS];
 
 static _Thread_local bool inside_task; /* this thread runs a task: nested calls are serial */
@@ -87,22 +88,47 @@ static void share_out(size_t tasks, size_t count)
 {
 	for (size_t w = 0, begin = 0; w < count; w++) {
 		atomic_store_explicit(&shares[w].next, begin, memory_order_relaxed);
+		shares[w].begin = begin;
 		begin += tasks / count + (w < tasks % count ? 1 : 0);
 		shares[w].end = begin;
 	}
 }
 
+/* Wait for a share whose thread is nearly through with it, as long as that gets on; whether help is needed. A task is taken
+ * from `patience` nanoseconds without one begun. */
+static bool needs_help(struct share *share, uint64_t patience)
+{
+	size_t seen = atomic_load_explicit(&share->next, memory_order_relaxed);
+	uint64_t since = now_ns();
+	while (seen < share->end && (share->end - seen) * 3 <= share->end - share->begin) {
+		for (int i = 0; i < 32; i++) relax();
+		const size_t next = atomic_load_explicit(&share->next, memory_order_relaxed);
+		const uint64_t now = now_ns();
+		if (next != seen) since = now;
+		else if (now - since > patience) return true;
+		seen = next;
+	}
+	return seen < share->end;
+}
+
 static void run_tasks(attend_task task, void *arg, size_t count, unsigned worker)
 {
 	inside_task = true;
+	const bool apart = team.apart;
+	const uint64_t start = apart ? now_ns() : 0;
+	uint64_t patience = 0;
 	for (size_t i = 0, w = worker; i < count; i++, w = w + 1 < count ? w + 1 : 0) {
 		struct share *share = &shares[w];
+		size_t done = 0;
+		if (i > 0 && apart && !needs_help(share, patience)) continue;
 		/* Looked at first: claiming from an empty share would only take its line away from its thread. */
 		while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
 			const size_t index = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
 			if (index >= share->end) break;
 			task(arg, index, worker);
+			done++;
 		}
+		if (i == 0 && done && apart) patience = 2 * (now_ns() - start) / done;
 	}
 	inside_task = false;
 }
@@ -277,7 +303,7 @@ static void follow_caller(void)
 	atomic_store_explicit(&team.home, cpu, memory_order_relaxed);
 }
 
-void attend_parallel(size_t tasks, attend_task task, void *arg)
+static void run_in_team(size_t tasks, attend_task task, void *arg, bool apart)
 {
 	const int size = attend_threads();
 	if (tasks <= 1 || size <= 1 || inside_task || atomic_exchange(&team.held, true)) {
@@ -288,6 +314,7 @@ void attend_parallel(size_t tasks, attend_task task, void *arg)
 	follow_caller();
 	team.task = task;
 	team.arg = arg;
+	team.apart = apart;
 	team.shares = (size_t)team.started + 1;
 	share_out(tasks, team.shares);
 	atomic_store(&team.gate, (atomic_load(&team.gate) / GENERATION + 1) * GENERATION + OPEN);
@@ -301,6 +328,16 @@ void attend_parallel(size_t tasks, attend_task task, void *arg)
 	run_tasks(task, arg, team.shares, 0);
 	await_workers();
 	atomic_store(&team.held, false);
+}
+
+void attend_parallel(size_t tasks, attend_task task, void *arg)
+{
+	run_in_team(tasks, task, arg, false);
+}
+
+void attend_parallel_apart(size_t tasks, attend_task task, void *arg)
+{
+	run_in_team(tasks, task, arg, true);
 }
 
 attend_status attend_set_threads(int n)
@@ -323,6 +360,13 @@ int attend_threads(void)
 		atomic_store_explicit(&standard, cpus, memory_order_relaxed);
 	}
 	return cpus;
+}
+
+void attend_pause(unsigned turn)
+{
+	enum { PATIENCE = 1 << 11 }; /* some tens of microseconds */
+	if (turn < PATIENCE) relax();
+	else sched_yield();
 }
 
 bool attend_in_parallel(void)

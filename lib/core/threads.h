@@ -14,8 +14,16 @@
 typedef void (*attend_task)(void *arg, size_t index, unsigned worker);
 void attend_parallel(size_t tasks, attend_task task, void *arg);
 
+/* The same for tasks of equal work that use much of what their share's core has in its cache: a worker helps another that is
+ * far behind or stands still, and leaves it the last of its tasks else. A help costs more than it takes: what was read from
+ * another core's cache is slow for that one to write the next time. */
+void attend_parallel_apart(size_t tasks, attend_task task, void *arg);
+
 /* Whether the calling thread runs one of several tasks of an attend_parallel, whatever the number of threads. */
 bool attend_in_parallel(void);
+
+/* One turn, counted from 0, of waiting for what another worker is about to finish: a pause, in the long run the CPU. */
+void attend_pause(unsigned turn);
 
 /* CPUs this process may use: affinity mask, cut by the cgroup's CPU quota (v1 and v2; 1.5 CPUs count as 2),
  * at least 1. */

@@ -15,20 +15,28 @@ enum { TASK_ROWS = 128, BEHIND = 15 };
 enum { EXPANDED_BYTES = 24 << 10 };
 /* The same for a part of a panel that is laid out on the way. */
 enum { LAID_BYTES = 24 << 10 };
-/* Nanoseconds that a task should take at least, and tasks of each thread at most: more balance better, fewer let a thread
- * read on where it is. */
-enum { TASK_NS = 8000, TASKS_PER_THREAD = 6 };
+/* Parts in one where a core reads its L2 cache as fast as it multiplies: sums are put away and fetched less often. */
+enum { L2_PARTS = 4 };
+/* Nanoseconds of work for which the team is called, and that a task should take at least. */
+enum { TEAM_NS = 8000, TASK_NS = 2000 };
 
 /* Rows for each thread from which on a thread keeps to its rows and reads all weights, rather than to its columns: every
  * operation cuts rows alike, so they stay in the cache of its core. */
-enum { SHARE_ROWS = 48 };
+enum { SHARE_ROWS = 32 };
+/* Chunks that threads may share: their rows are laid out by whoever comes first. */
+enum { SHARED_CHUNKS = 64 };
 
-/* Inputs up to which the caller fills all blocks: less than the team takes to share out. A few rows more, and it is the rows
- * that other threads made which take longest. */
+/* Inputs up to which the caller fills all blocks before the team is called. */
 enum { FILL_ALONE = 4096 };
 
 /* Blocks of a transposed operand that are read in one go. */
 enum { FILL_BLOCKS = 8 };
+
+/* Blocks of a chunk that somebody lays out, and that are laid out; on a line of its own. */
+typedef struct product_filling {
+	_Alignas(64) atomic_size_t begun;
+	atomic_size_t done;
+} product_filling;
 
 typedef struct product_job {
 	const attend_product *product;
@@ -39,8 +47,9 @@ typedef struct product_job {
 	attend_runs groups; /* of panels, of each part alike */
 	size_t parts;       /* that the panels fall into */
 	bool by_columns;    /* chunks are the inner loop over tasks */
-	attend_runs fills;  /* of blocks, when they are filled before the tasks run */
-	bool fill;          /* a task fills its blocks itself */
+	bool filled;        /* all blocks are laid out */
+	bool shared;        /* chunks have several tasks */
+	product_filling filling[SHARED_CHUNKS];
 } product_job;
 
 /* Larger and smaller chunks alternate, so that equal numbers of chunks are equal work. */
@@ -151,9 +160,34 @@ static bool is_finite(const float *sums, size_t count)
 	return zero == 0.0f;
 }
 
+/* Lay out the blocks of a chunk, together with whoever else needs them. */
+static void fill_chunk(product_job *job, size_t chunk, size_t block0, size_t block1)
+{
+	const attend_left *left = &job->left;
+	if (job->filled) return;
+	if (!job->shared) {
+		attend_left_fill(left, block0, block1);
+		return;
+	}
+	product_filling *f = &job->filling[chunk];
+	const size_t count = block1 - block0, each = left->stride_k == 1 ? 1 : FILL_BLOCKS;
+	size_t done = atomic_load_explicit(&f->done, memory_order_acquire);
+	while (done < count) {
+		const size_t begun = atomic_fetch_add_explicit(&f->begun, each, memory_order_relaxed);
+		if (begun >= count) break;
+		const size_t end = count - begun < each ? count : begun + each;
+		attend_left_fill(left, block0 + begun, block0 + end);
+		done = atomic_fetch_add_explicit(&f->done, end - begun, memory_order_acq_rel) + end - begun;
+	}
+	for (unsigned turn = 0; done < count; turn++) {
+		attend_pause(turn);
+		done = atomic_load_explicit(&f->done, memory_order_acquire);
+	}
+}
+
 static void product_task(void *arg, size_t index, unsigned worker)
 {
-	const product_job *job = arg;
+	product_job *job = arg;
 	const attend_left *left = &job->left;
 	const size_t nr = job->table->nr, groups = job->groups.count * job->parts;
 	const size_t chunk = job->by_columns ? index % job->chunks : index / groups;
@@ -173,10 +207,12 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	_Alignas(64) float tile[(TASK_ROWS + BEHIND) * ATTEND_GEMM_MAX_NR];
 	_Alignas(64) unsigned char expanded[EXPANDED_BYTES], laid[LAID_BYTES];
 	const attend_unpacked *unpacked = job->product->unpacked;
-	const size_t most =
-		unpacked && kernel->part > LAID_BYTES / job->step_bytes ? LAID_BYTES / job->step_bytes : kernel->part;
+	const size_t laid_steps = LAID_BYTES / job->step_bytes;
+	size_t most = kernel->part;
+	if (unpacked) most = most < laid_steps ? most : laid_steps;
+	else if (!expand && attend_cpu_amd()) most *= L2_PARTS;
 	(void)worker;
-	if (job->fill) attend_left_fill(left, block0, block1);
+	fill_chunk(job, chunk, block0, block1);
 	if (kernel->enter) kernel->enter();
 	for (size_t i = panel0; i < panel1; i++) {
 		const unsigned char *panel = unpacked ? NULL : job->product->panels + i * job->panel_bytes;
@@ -212,13 +248,6 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	if (kernel->leave) kernel->leave();
 }
 
-static void fill_task(void *arg, size_t index, unsigned worker)
-{
-	const product_job *job = arg;
-	(void)worker;
-	attend_left_fill(&job->left, attend_run_start(&job->fills, index), attend_run_start(&job->fills, index + 1));
-}
-
 /* About how many nanoseconds one panel takes: arithmetic, or reading it from memory. */
 static size_t panel_cost(size_t rows, size_t panel_bytes, size_t rate)
 {
@@ -227,56 +256,52 @@ static size_t panel_cost(size_t rows, size_t panel_bytes, size_t rate)
 	return arithmetic > reading ? arithmetic : reading;
 }
 
-/* Into how many groups the panels are cut: a multiple of the team where there is work for it. */
-static size_t groups_of(size_t panels, size_t cost, size_t chunks)
+/* Cut the product into chunks of blocks and groups of panels. */
+static void share(product_job *job)
 {
-	const size_t threads = (size_t)attend_threads(), total = panels * cost * chunks;
-	size_t each = total / (threads * TASK_NS);
-	if (each > TASKS_PER_THREAD) each = TASKS_PER_THREAD;
-	size_t groups = each == 0 ? 1 + total / TASK_NS : (each * threads + chunks - 1) / chunks;
-	if (groups > threads && chunks == 1) groups = groups / threads * threads;
-	return groups < panels ? groups : panels;
+	const attend_product *p = job->product;
+	attend_left *left = &job->left;
+	const size_t threads = (size_t)attend_threads(), mr = left->kernel->mr, nr = job->table->nr;
+	const size_t panels = p->n / nr + (p->n % nr != 0), parts = p->epilogue.parts;
+	/* Rows whose inputs fill half of the L2 cache. */
+	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
+	if (rows > TASK_ROWS) rows = TASK_ROWS;
+	job->chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1).count;
+	const bool alone = panels * panel_cost(p->m, job->panel_bytes, left->kernel->rate) < TEAM_NS;
+	job->by_columns =
+		!alone && job->chunks <= SHARED_CHUNKS && parts > 1 && p->n % (parts * nr) == 0 && panels / parts >= threads;
+	job->parts = job->by_columns ? parts : 1;
+	const size_t even = (job->chunks + threads - 1) / threads * threads;
+	if (!job->by_columns && even <= left->runs.count && p->m / even >= SHARE_ROWS) {
+		/* Chunks of as many blocks each, where that makes blocks only a little lower. */
+		const size_t blocks = (left->runs.count + even - 1) / even * even;
+		if (!left->kernel->tiled && p->m * 3 >= blocks * mr * 2) left->runs = attend_runs_in(p->m, blocks);
+		job->chunks = even;
+	}
+	const size_t cost = panel_cost(p->m / job->chunks, job->panel_bytes, left->kernel->rate);
+	size_t groups = attend_runs_of(panels / job->parts, 1 + TASK_NS / (cost + 1)).count;
+	if (job->by_columns) groups = groups > threads ? groups / threads * threads : threads;
+	if (alone || job->chunks > SHARED_CHUNKS) groups = 1;
+	job->groups = attend_runs_in(panels / job->parts, groups);
+	job->shared = groups * job->parts > 1;
+	for (size_t c = 0; c < job->chunks && job->shared; c++) {
+		atomic_init(&job->filling[c].begun, 0);
+		atomic_init(&job->filling[c].done, 0);
+	}
 }
 
 void attend_product_run(const attend_product *p)
 {
 	if (p->m == 0 || p->n == 0) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();
-	product_job job = {
-		.product = p,
-		.table = table,
-		.left = attend_left_plan(p->scratch, table, p->type, p->x, p->stride_row, p->stride_k, p->m, p->k),
-		.step_bytes = attend_type_step_bytes(table, p->type),
-		.panel_bytes = attend_type_panel_bytes(table, p->type, p->k),
-	};
-	const attend_left *left = &job.left;
-	const size_t threads = (size_t)attend_threads(), mr = left->kernel->mr;
-	/* Rows whose inputs fill half of the L2 cache. */
-	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
-	if (rows > TASK_ROWS) rows = TASK_ROWS;
-	job.chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1).count;
-	const size_t panels = p->n / table->nr + (p->n % table->nr != 0), parts = p->epilogue.parts;
-	job.by_columns = parts > 1 && p->n % (parts * table->nr) == 0 && panels / parts >= threads;
-	job.parts = job.by_columns ? parts : 1;
-	const bool many = job.chunks >= 3 * threads && !job.by_columns;
-	if (many || (p->m / threads >= SHARE_ROWS && !job.by_columns)) {
-		const size_t even = (job.chunks + threads - 1) / threads * threads;
-		job.chunks = even < left->runs.count ? even : left->runs.count;
-	}
-	if (many && !left->in_place) {
-		/* Rows enough for all: a task takes all panels and its blocks stay in the cache of the core that filled them. */
-		job.groups = attend_runs_in(panels, 1);
-		job.fill = true;
-	} else {
-		const size_t cost = panel_cost(p->m / job.chunks, job.panel_bytes, left->kernel->rate) * job.parts;
-		size_t groups = groups_of(panels / job.parts, cost, job.chunks);
-		if (job.by_columns) groups = (groups + threads - 1) / threads * threads;
-		job.groups = attend_runs_in(panels / job.parts, groups < panels / job.parts ? groups : panels / job.parts);
-		job.fills = attend_runs_of(left->runs.count, left->stride_k == 1 ? 1 : FILL_BLOCKS);
-		if (!left->in_place) {
-			if (p->m * p->k < FILL_ALONE) attend_left_fill(left, 0, left->runs.count);
-			else attend_parallel(job.fills.count, fill_task, &job);
-		}
-	}
-	attend_parallel(job.chunks * job.groups.count * job.parts, product_task, &job);
+	product_job job; /* not cleared: most of it is room for shared chunks */
+	job.product = p;
+	job.table = table;
+	job.left = attend_left_plan(p->scratch, table, p->type, p->x, p->stride_row, p->stride_k, p->m, p->k);
+	job.step_bytes = attend_type_step_bytes(table, p->type);
+	job.panel_bytes = attend_type_panel_bytes(table, p->type, p->k);
+	share(&job);
+	job.filled = job.left.in_place || p->m * p->k < FILL_ALONE;
+	if (job.filled && !job.left.in_place) attend_left_fill(&job.left, 0, job.left.runs.count);
+	attend_parallel_apart(job.chunks * job.groups.count * job.parts, product_task, &job);
 }
