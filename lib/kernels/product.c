@@ -15,7 +15,8 @@ enum { TASK_ROWS = 128, BEHIND = 15 };
 enum { EXPANDED_BYTES = 24 << 10 };
 /* The same for a part of a panel that is laid out on the way. */
 enum { LAID_BYTES = 24 << 10 };
-/* Parts in one where a core reads its L2 cache as fast as it multiplies: sums are put away and fetched less often. */
+/* Parts in one where a core reads its L2 cache as fast as it multiplies: sums are put away and fetched less often. Not for one or
+ * two blocks, which take about as long as the part needs to come from memory. */
 enum { L2_PARTS = 4 };
 /* Nanoseconds of work for which the team is called, and that a task should take at least. */
 enum { TEAM_NS = 8000, TASK_NS = 2000 };
@@ -210,7 +211,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	const size_t laid_steps = LAID_BYTES / job->step_bytes;
 	size_t most = kernel->part;
 	if (unpacked) most = most < laid_steps ? most : laid_steps;
-	else if (!expand && attend_cpu_amd()) most *= L2_PARTS;
+	else if (!expand && block1 - block0 > 2 && attend_cpu_amd()) most *= L2_PARTS;
 	(void)worker;
 	fill_chunk(job, chunk, block0, block1);
 	if (kernel->enter) kernel->enter();
