@@ -15,6 +15,7 @@ enum {
 	TILE = ATTEND_KV_TILE,
 	QUERIES = 24,    /* rows that share a pass over a head's tiles, at most ATTEND_QUERY_ROWS */
 	VALUE_ROWS = 6,  /* rows that share a pass over a tile's values */
+	FEW_QUERIES = 6, /* read keys and values more slowly from memory than they multiply them */
 	PACKED_DIM = 256 /* up to this head dimension the queries are copied together */
 };
 
@@ -157,7 +158,9 @@ typedef struct query_block {
 	attend_lane_range range[QUERIES];
 	attend_lane_range some, all; /* keys that any row sees lie in `some`, all rows see `all` */
 	float *out;
-	bool fresh;                    /* nothing was added to out yet, it is not cleared either */
+	bool fresh;                   /* nothing was added to out yet, it is not cleared either */
+	const attend_attention *next; /* whose head next_h comes next on this thread; or NULL */
+	size_t next_h, next_tile;
 	float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q */
 	float max[QUERIES], factor[QUERIES], sum[QUERIES][ATTEND_SUM_LANES];
 	float scores[QUERIES * TILE];
@@ -173,6 +176,31 @@ static const float *tile_values(const attend_attention *a, size_t h, size_t tile
 	return tile_keys(a, a->heads + h, tile);
 }
 
+/* A step of a decoder reads all keys and values once, from all over the cache: the next ones are asked for while these are
+ * computed with. (Inlined by force: gcc takes a function that only asks for memory to do nothing, and drops its calls.) */
+static inline __attribute__((always_inline)) void ask_lines(const float *at, size_t floats)
+{
+	for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(at + i, 0, 2);
+}
+
+static size_t tile_count(const attend_attention *a, size_t tile)
+{
+	const size_t rest = a->tk - tile * TILE;
+	return rest < TILE ? rest : TILE;
+}
+
+static inline __attribute__((always_inline)) void ask_keys(const attend_attention *a, size_t h, size_t tile)
+{
+	const size_t count = tile_count(a, tile);
+	const float *k = tile_keys(a, h, tile);
+	for (size_t d = 0; d < a->head_dim; d++) ask_lines(k + d * TILE, count);
+}
+
+static inline __attribute__((always_inline)) void ask_values(const attend_attention *a, size_t h, size_t tile)
+{
+	ask_lines(tile_values(a, h, tile), tile_count(a, tile) * a->head_dim);
+}
+
 /* Queries, scaled, of head dimensions d .. d+dims-1 into b->q. Together they lie well in the cache, where rows a power of
  * two apart would share a few sets. */
 static void pack_queries(query_block *b, size_t d, size_t dims)
@@ -182,18 +210,31 @@ static void pack_queries(query_block *b, size_t d, size_t dims)
 	for (size_t r = 0; r < b->rows; r++) b->table->scale(b->q + r * dims, q + r * a->ldq, a->scale * MATH_LOG2_E, dims);
 }
 
+/* The newest key and value are not in their tile yet: reading what was just written would wait for the writing. */
+static bool holds_new(const attend_attention *a, size_t tile)
+{
+	return a->new_key && a->first_query / TILE == tile;
+}
+
 /* Scores, times log2 e, of rows begin .. end-1 against the first `keys` lanes of a tile. A head that does not fit is taken in
  * parts: still one chain over its dimensions. */
 static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, size_t keys)
 {
 	const size_t dim = b->a->head_dim;
 	const float *k = tile_keys(b->a, b->h, tile);
+	const bool newest = holds_new(b->a, tile);
+	float score = 0.0f;
 	for (size_t d = 0; d < dim; d += PACKED_DIM) {
 		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM;
 		if (dim > PACKED_DIM) pack_queries(b, d, dims);
+		const attend_product_start start = d ? ATTEND_FROM_C : ATTEND_FROM_ZERO;
 		b->table->product(b->scores + begin * TILE, TILE, b->q + begin * dims, dims, 1, k + d * TILE, TILE, end - begin,
-		                  dims, keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO, NULL);
+		                  dims, keys, start, NULL);
+		if (newest)
+			b->table->product(&score, TILE, b->q, dims, 1, b->a->new_key + b->h * dim + d, 1, 1, dims, 1, ATTEND_FROM_C,
+			                  NULL);
 	}
+	if (newest) b->scores[b->a->first_query % TILE] = score;
 }
 
 /* out = start + p v of rows `row` .. row+rows-1 over lanes lo..hi-1. */
@@ -251,7 +292,8 @@ static void attend_to_tile(query_block *b, size_t tile)
 {
 	const attend_attention *a = b->a;
 	const size_t base = tile * TILE;
-	const size_t count = a->tk - base < TILE ? a->tk - base : TILE;
+	const size_t count = tile_count(a, tile);
+	const bool few = b->rows <= FEW_QUERIES;
 	const attend_lane_range some = tile_range(b->some, base, count), all = tile_range(b->all, base, count);
 	const bool even = some.lo == all.lo && some.hi == all.hi; /* all rows see the same keys of the tile */
 	attend_lane_range lanes[QUERIES];
@@ -260,7 +302,10 @@ static void attend_to_tile(query_block *b, size_t tile)
 		for (size_t r = 0; r < b->rows; r++) lanes[r] = all;
 	else if (!visible_rows(b, base, count, lanes, &begin, &end, &keys)) return;
 
+	if (few) ask_values(a, b->h, tile);
 	score_tile(b, tile, begin, end, keys);
+	if (few && base + TILE < b->some.hi) ask_keys(a, b->h, tile + 1);
+	else if (few && b->next) ask_keys(b->next, b->next_h, b->next_tile);
 	float *scores = b->scores + begin * TILE, *max = b->max + begin, *factor = b->factor + begin;
 	const attend_lane_range *ranges = even && all.lo == 0 && all.hi == TILE ? NULL : lanes + begin;
 	if (attention_has_bias(a)) {
@@ -278,7 +323,11 @@ static void attend_to_tile(query_block *b, size_t tile)
 
 	const float *values = tile_values(a, b->h, tile);
 	if (even) {
-		add_lanes(b, 0, b->rows, all.lo, all.hi, values, b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED);
+		const bool newest = holds_new(a, tile);
+		add_lanes(b, 0, b->rows, all.lo, all.hi - newest, values, b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED);
+		if (newest)
+			b->table->product(b->out, a->ldo, b->scores + all.hi - 1, TILE, 1, a->new_value + b->h * a->head_dim,
+			                  a->head_dim, 1, 1, a->head_dim, ATTEND_FROM_C, NULL);
 	} else {
 		if (b->fresh) clear_out(b);
 		add_values(b, lanes, begin, end, values);
@@ -323,6 +372,7 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 	b->rows = a->tq - first < QUERIES ? a->tq - first : QUERIES;
 	b->out = a->out + first * a->ldo + h * a->head_dim;
 	b->fresh = true;
+	b->next = NULL;
 	b->some = (attend_lane_range){a->tk, 0};
 	b->all = (attend_lane_range){0, a->tk};
 	for (size_t r = 0; r < b->rows; r++) {
@@ -339,12 +389,30 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 	if (a->head_dim <= PACKED_DIM) pack_queries(b, 0, a->head_dim);
 }
 
-static void forward_block(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t first)
+/* The key and value of a single query's own position, one head. */
+static void store_new(const attend_attention *a, size_t h)
+{
+	const size_t tile = a->first_query / TILE, lane = a->first_query % TILE, dim = a->head_dim;
+	float *keys = a->tiles[tile] + h * dim * TILE + lane, *values = a->tiles[tile] + (a->heads + h) * dim * TILE;
+	for (size_t d = 0; d < dim; d++) keys[d * TILE] = a->new_key[h * dim + d];
+	memcpy(values + lane * dim, a->new_value + h * dim, dim * sizeof *values);
+}
+
+/* next: the sequence whose head next_h this thread attends to afterwards, or NULL. */
+static void forward_block(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t first,
+                          const attend_attention *next, size_t next_h)
 {
 	query_block b;
 	start_block(&b, a, table, h, first);
+	if (next) {
+		const size_t lo = attend_attention_range(next, 0).lo;
+		b.next = lo < next->tk ? next : NULL;
+		b.next_h = next_h;
+		b.next_tile = lo / TILE;
+	}
 	for (size_t tile = b.some.lo / TILE; tile * TILE < b.some.hi; tile++) attend_to_tile(&b, tile);
 	if (b.fresh) clear_out(&b);
+	if (a->new_key) store_new(a, h);
 
 	const bool logs = a->log_sum || a->probabilities;
 	float log_sums[QUERIES];
@@ -384,9 +452,14 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 	}
 	for (size_t block = begin; block < end; block++) {
 		while (block >= j->first_block[low + 1]) low++;
-		const attend_attention *a = &j->sequences[low];
+		const attend_attention *a = &j->sequences[low], *next = NULL;
 		const size_t index = block - j->first_block[low];
-		forward_block(a, j->table, index / head_blocks(a), index % head_blocks(a) * QUERIES);
+		size_t next_h = index + 1; /* one block of queries a head: blocks are heads */
+		if (block + 1 < end && a->tq <= FEW_QUERIES) {
+			next = next_h < a->heads ? a : a + 1;
+			if (next != a) next_h = 0;
+		}
+		forward_block(a, j->table, index / head_blocks(a), index % head_blocks(a) * QUERIES, next, next_h);
 	}
 }
 

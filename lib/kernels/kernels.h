@@ -183,6 +183,8 @@ typedef struct attend_attention {
 	const float *q;
 	size_t ldq;          /* [tq, H*K] */
 	float *const *tiles; /* ceil(tk/TILE) tiles */
+	/* [H*K] each, where tq is 1: stored on the way as key first_query, which saves an attend_kv_store; or NULL. */
+	const float *new_key, *new_value;
 	float *out;
 	size_t ldo;                 /* [tq, H*K] */
 	const float *distance_bias; /* [H][2*distance_span+1], centre at distance 0, or NULL */

@@ -32,6 +32,8 @@ void attend_split(size_t count, size_t cost, attend_range range, void *arg)
 		range(arg, 0, count);
 		return;
 	}
+	const size_t tasks = (count + grain - 1) / grain;
+	grain = (count + tasks - 1) / tasks;               /* no short last one */
 	if (cost < 64) grain = (grain + 63) & ~(size_t)63; /* of elements: whole cache lines, whole Philox blocks */
 	split s = {range, arg, count, grain};
 	attend_parallel((count + grain - 1) / grain, run_task, &s);

@@ -251,6 +251,12 @@ static bool normed(const attend_pass *pass)
 	return pass->arch->norm_place == ATTEND_NORM_PRE && !pass->arch->layer[pass->layer].skip_attention_norm;
 }
 
+/* One new token of a cached sequence: attention stores its key and value on the way. */
+static bool is_step(const attend_pass *pass, size_t s)
+{
+	return pass->slots != NULL && pass->arch->relative != ATTEND_RELATIVE_XLNET && query_length(pass, s) == 1;
+}
+
 attend_status attend_self_forward(attend_pass *pass)
 {
 	const attend_stack_arch *arch = pass->arch;
@@ -272,14 +278,20 @@ attend_status attend_self_forward(attend_pass *pass)
 	const attend_scratch *scratch = &session->scratch;
 	for (size_t s = 0; s < pass->sequences; s++) {
 		const float *row = acts->qkv + pass->state->offsets[s] * ld;
-		scratch->kv_rows[s] = (attend_kv_rows){scratch->self_tiles + scratch->self_first[s], pass->state->past[s],
-		                                       query_length(pass, s), row + inner, row + 2 * inner};
+		scratch->kv_rows[s] =
+			(attend_kv_rows){scratch->self_tiles + scratch->self_first[s], pass->state->past[s],
+		                     is_step(pass, s) ? 0 : query_length(pass, s), row + inner, row + 2 * inner};
 	}
 	attend_kv_store_all(scratch->kv_rows, pass->sequences, ld, ld, arch->heads, arch->head_dim);
 	if (relative) attend_xlnet_bias_forward(pass, acts->qkv, ld, pass->state->hidden_keys, true);
-	for (size_t s = 0; s < pass->sequences; s++)
-		scratch->attention[s] = attend_describe_self(pass, s, relative ? scratch->xl_q : acts->qkv,
-		                                             relative ? inner : ld, acts->ctx, acts->log_sum);
+	for (size_t s = 0; s < pass->sequences; s++) {
+		attend_attention *a = &scratch->attention[s];
+		*a = attend_describe_self(pass, s, relative ? scratch->xl_q : acts->qkv, relative ? inner : ld, acts->ctx,
+		                          acts->log_sum);
+		if (!is_step(pass, s)) continue;
+		a->new_key = acts->qkv + pass->state->offsets[s] * ld + inner;
+		a->new_value = a->new_key + inner;
+	}
 	ATTEND_TRY(attend_attention_run(pass, false, 0));
 	attend_residual_run(pass, &b->attention_out, pre ? u->y : u->z, acts->ctx, inner, u->x, ATTEND_SITE_SELF_OUTPUT,
 	                    arch->no_attention_output_dropout ? 0.0f : arch->dropout_hidden);
