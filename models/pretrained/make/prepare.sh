@@ -1,6 +1,7 @@
 #!/bin/sh
-# prepare.sh DATA WORK: training and held-out text for gpt2.sh, from the text sets in the folder DATA: simple stories
-# (CDLA-Sharing-1.0), children's stories (CC BY), children's books (public domain in the USA).
+# prepare.sh DATA WORK: training and held-out text for gpt2.sh and bert.sh, from the text sets in the folder DATA: simple stories
+# (CDLA-Sharing-1.0), children's stories (CC BY), books (public domain in the USA), simple articles of an encyclopedia (CC BY-SA) and
+# news (CC BY).
 set -e
 export LC_ALL=C
 data=$1 work=$2 here=$(dirname "$0")
@@ -51,3 +52,27 @@ done
 cat "$work/tiny.train.txt" "$work/child.train.txt" "$work/book.train.txt" "$work/tiny.train.txt" "$work/child.train.txt" \
 	"$work/tiny.train.txt" > "$work/gpt2.train.txt"
 cat "$work/tiny.train.txt" "$work/child.train.txt" "$work/child.train.txt" "$work/book.train.txt" > "$work/gpt2.vocabulary.txt"
+
+# ---- Lines for bert.sh, whose vocabulary has no capitals --------------------------------------------------------------------
+for set in wiki_simple wikinews; do
+	most=5000
+	[ $set = wiki_simple ] || most=1600
+	awk -v step=articles -v most=$most -f "$here/stories.awk" "$data/lm_$set"/train_*.txt > "$work/$set.train"
+	awk -v step=articles -v most=$most -f "$here/stories.awk" "$data/lm_$set/valid.txt" > "$work/$set.held"
+done
+awk -v step=documents -v set=book -v held="$work/books.held" -f "$here/stories.awk" \
+	$(printf '%s\n' "$data"/lm_books_simple/*.txt | grep -v PROVENANCE) > "$work/books.train"
+lines() { # documents on stdin, a line each -> one to four sentences a line
+	awk -v step=lines -f "$here/stories.awk"
+}
+{ # every second run of 40 paragraphs of the books, four of five articles, two of three pieces of news
+	cat "$work/tiny.train" "$work/child.train" | lines
+	chapters 2 < "$work/books.train" | lines
+	awk 'NR % 5' "$work/wiki_simple.train" | lines
+	awk 'NR % 3' "$work/wikinews.train" | lines
+	for again in 2 3 4 5 6; do cat "$work/tiny.train" "$work/child.train" | lines; done
+} > "$work/bert.train.txt"
+for set in tiny child books wiki_simple wikinews; do
+	lines < "$work/$set.held" > "$work/bert.$set.held.txt"
+	awk '(size += length($0)) < 20000' "$work/bert.$set.held.txt"
+done > "$work/bert.held.txt"

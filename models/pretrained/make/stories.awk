@@ -2,6 +2,8 @@
 # lower-cased stories. POSIX awk, bytes (LC_ALL=C). A document on its way is one line, its paragraphs separated by tabs.
 #
 #   awk -v step=documents -v set=tiny|child|book -v held=FILE stories.awk TEXT...   training documents on stdout, the others to FILE
+#   awk -v step=articles -v most=N stories.awk TEXT...                              articles without titles, cut after N bytes
+#   awk -v step=lines stories.awk DOCUMENTS                                         one to four sentences a line
 #   awk -v step=names stories.awk STORIES CASED...                                  the words to capitalise, one a line
 #   awk -v step=truecase stories.awk NAMES STORIES                                  stories with capitals
 
@@ -115,6 +117,52 @@ step == "documents" {
 	blank = $0 == ""
 }
 
+# ---- Articles -------------------------------------------------------------------------------------------------------------
+
+# Of each article the paragraphs that begin within its first `most` bytes; nothing is held out here, for these sets have files for it.
+step == "articles" {
+	gsub(/^[ \t\r]+|[ \t\r]+$/, "")
+	gsub(/\t/, " ")
+	if (FNR == 1 || $0 == "") end_article()
+	if ($0 != "" && length(article) < most) article = article (titled ? "\t" : "") $0
+	if ($0 != "" && !titled) {
+		titled = 1
+		article = ""
+	}
+}
+
+function end_article()
+{
+	sub(/^\t/, "", article)
+	if (article != "") print article
+	article = ""
+	titled = 0
+}
+
+# ---- Lines ----------------------------------------------------------------------------------------------------------------
+
+# A sentence ends with . ! or ?, perhaps a quotation mark or bracket, and a space; not after a title or an initial. Lines hold one to
+# four sentences by turns, never of two paragraphs: a model of single sentences and of longer texts.
+step == "lines" {
+	for (p = 1; p <= NF; p++) {
+		rest = $p
+		line = ""
+		while (match(rest, /[.!?]["')]* /)) {
+			sentence = substr(rest, 1, RSTART + RLENGTH - 2)
+			rest = substr(rest, RSTART + RLENGTH)
+			line = line sentence
+			if (sentence !~ /(^|[ ("])([Mm]rs?|[Dd]r|[Ss]t|[A-Za-z])\.$/ && ++sentences > turn) {
+				print line
+				line = ""
+				sentences = 0
+				turn = (turn + 1) % 4
+			} else line = line " "
+		}
+		if (line rest != "") print line rest
+		sentences = 0
+	}
+}
+
 # ---- Names ----------------------------------------------------------------------------------------------------------------
 
 function add_introduced(text, count, w)
@@ -214,6 +262,7 @@ function truecase(text, t, n, i, base, start, prev, quote, out)
 
 END {
 	if (step == "documents") end_document()
+	if (step == "articles") end_article()
 	if (step == "names") {
 		for (w in capital)
 			if (capital[w] >= 8 && small[w] * 12 < capital[w] && length(w) > 2 && !(w in is_kin)) is_fixed[w] = 1
