@@ -1,5 +1,5 @@
 /* product.c: blocks x panels over the team. A task is some blocks of rows by some panels; inside it k runs in parts of some
- * hundred steps, so that a panel's part stays in the L1 cache while all blocks pass over it, and the rows of the task in the L2.
+ * hundred steps, so that a panel's part stays in a near cache while all blocks pass over it, and the rows of the task in the L2.
  * Sums wait between parts in a tile on the stack, as f32: cutting k changes no bit. Threads never split k. */
 #include <stdatomic.h>
 
