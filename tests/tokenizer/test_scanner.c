@@ -40,12 +40,13 @@ static void compare_blocks(attend_scanner scanner, const char *text, size_t size
 	}
 }
 
-/* Letters, blanks, quotes and digits for most of the characters. */
+/* Letters, blanks, quotes, digits and NUL for most of the characters. */
 static void make_plain(attend_rng *rng, char *text, size_t size)
 {
+	static const char plain[] = "etaoin  ''srevldm\n\t .,ETA01";
 	for (size_t i = 0; i < size; i++)
 		if ((unsigned char)text[i] >= 0x80 || attend_rng_below(rng, 4) != 0)
-			text[i] = "etaoin  ''srevldm\n\t .,ETA01"[attend_rng_below(rng, 29)];
+			text[i] = plain[attend_rng_below(rng, sizeof plain)];
 }
 
 static void check_scanner(attend_scanner scanner)
