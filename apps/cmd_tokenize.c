@@ -43,14 +43,8 @@ typedef struct tokenize_run {
 /* A number with `before` in front of it. */
 static void print_number(const char *before, int64_t value)
 {
-	char digits[24];
-	size_t at = sizeof digits;
-	uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
-	do digits[--at] = (char)('0' + rest % 10);
-	while ((rest /= 10) > 0);
-	if (value < 0) digits[--at] = '-';
 	attend_output_text(before);
-	attend_output_bytes(digits + at, sizeof digits - at);
+	attend_output_number(value);
 }
 
 static void print_numbers(const char *name, const int32_t *values, size_t count)

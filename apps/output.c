@@ -29,22 +29,30 @@ void attend_output_text(const char *text)
 	attend_output_bytes(text, strlen(text));
 }
 
-/* The decimal spelling at `out`, at most 11 bytes; returns its end. */
-static char *spell_number(char *out, int32_t value)
+enum { MOST_DIGITS = 20 }; /* of a 64-bit number, its sign included */
+
+/* The decimal spelling at `out`, at most MOST_DIGITS bytes; returns its end. */
+static char *spell_number(char *out, int64_t value)
 {
-	uint32_t rest = value < 0 ? 0u - (uint32_t)value : (uint32_t)value, power = 10;
+	uint64_t rest = value < 0 ? 0u - (uint64_t)value : (uint64_t)value, power = 10;
 	size_t size = 1;
 	if (value < 0) *out++ = '-';
-	for (; size < 10 && rest >= power; size++) power *= 10; /* (beyond ten digits it would not fit) */
+	for (; size < MOST_DIGITS - 1 && rest >= power; size++) power *= 10;
 	for (size_t i = size; i-- > 0; rest /= 10) out[i] = (char)('0' + rest % 10);
 	return out + size;
+}
+
+void attend_output_number(int64_t value)
+{
+	char text[MOST_DIGITS];
+	attend_output_bytes(text, (size_t)(spell_number(text, value) - text));
 }
 
 void attend_output_numbers(const int32_t *values, size_t count, char separator)
 {
 	char text[4096], *end = text; /* one write for many: a call costs more than a number */
 	for (size_t i = 0; i < count; i++) {
-		if (end > text + sizeof text - 12) {
+		if (end > text + sizeof text - MOST_DIGITS - 1) {
 			attend_output_bytes(text, (size_t)(end - text));
 			end = text;
 		}

@@ -9,7 +9,8 @@
 
 void attend_output_bytes(const void *bytes, size_t size);
 void attend_output_text(const char *text);
-/* Numbers with `separator` between them. */
+/* A number in decimals; numbers with `separator` between them. */
+void attend_output_number(int64_t value);
 void attend_output_numbers(const int32_t *values, size_t count, char separator);
 void attend_output_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -45,8 +45,8 @@ typedef struct attend_session_options {
 	bool training;        /* keep what backward needs */
 	bool recompute;       /* gradient checkpointing: keep each block's input only, run the block again in backward */
 	bool query_stream;    /* batches may carry XLNet targets */
-	size_t
-		labelled_rows; /* a batch has about as many rows with a label: a head of every row takes more in further blocks; 0: any */
+	/* A batch has about as many rows with a label: a head of every row takes more in further blocks; 0: any. */
+	size_t labelled_rows;
 	unsigned heads; /* bit i: head i may run; 0: every one of the checkpoint */
 } attend_session_options;
 

@@ -111,7 +111,8 @@ static const run runs[] = {
 	{"lm-bf16", {GPT2, STORIES, "bf16", "true"}},
 };
 
-/* Announced and measured are printed (of a run that `stops` after its second step, or goes on to the end); returns whether they are further apart than allowed. */
+/* Prints announced and measured memory of a run, which `stops` after its second step or goes on to the end; returns whether they are
+ * further apart than allowed. */
 static bool off(const run *r, bool stops)
 {
 	const report found = train_apart(r, stops);
