@@ -1,5 +1,5 @@
 /* math_portable.h: elementary functions on one float, and the constants that math_vector.h shares, so that every level runs
- * the same algorithms (AVX-512 has its own for the normal distribution). Polynomials are minimax fits (Lawson's algorithm in f64,
+ * the same algorithms (AVX-512 has its own for GELU). Polynomials are minimax fits (Lawson's algorithm in f64,
  * coefficients rounded to f32). */
 #ifndef ATTEND_KERNELS_MATH_PORTABLE_H
 #define ATTEND_KERNELS_MATH_PORTABLE_H

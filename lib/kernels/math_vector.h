@@ -92,7 +92,13 @@ static inline vf vf_tanh(vf x)
 	return vf_select(vf_less(a, vf_set(MATH_TANH_SMALL)), small, vf_copysign(large, x));
 }
 
-#ifndef VF_NORMAL_TAIL
+/* d sigmoid: s (1 - s) */
+static inline vf vf_bell(vf s)
+{
+	return vf_fnma(s, s, s);
+}
+
+#ifndef VF_GELU
 static inline vf vf_normal_tail(vf x)
 {
 	const vf t = vf_abs(x);
@@ -107,7 +113,6 @@ static inline vf vf_normal_tail(vf x)
 	p = vf_fma(p, t, vf_set(MATH_N1));
 	return vf_exp2(vf_fma(p, t, vf_set(MATH_N0)));
 }
-#endif
 
 static inline vf vf_normal_cdf(vf x)
 {
@@ -119,6 +124,30 @@ static inline vf vf_gelu_sigmoid(vf x)
 {
 	return vf_logistic(vf_mul(x, vf_fma(vf_set(MATH_GELU_B), vf_mul(x, x), vf_set(MATH_GELU_A))));
 }
+
+static inline vf vf_gelu(vf x)
+{
+	return vf_mul(x, vf_normal_cdf(x));
+}
+
+static inline vf vf_gelu_tanh(vf x)
+{
+	return vf_mul(x, vf_gelu_sigmoid(x));
+}
+
+static inline vf vf_gelu_slope(vf x)
+{
+	const vf density = vf_mul(vf_set(MATH_DENSITY), vf_exp2(vf_mul(vf_mul(vf_set(-0.5f * MATH_LOG2_E), x), x)));
+	return vf_fma(x, density, vf_normal_cdf(x));
+}
+
+static inline vf vf_gelu_tanh_slope(vf x)
+{
+	const vf s = vf_gelu_sigmoid(x);
+	const vf inner = vf_fma(vf_mul(vf_set(3.0f * MATH_GELU_CUBE), x), x, vf_set(1.0f));
+	return vf_fma(vf_mul(x, vf_bell(s)), vf_mul(vf_set(MATH_GELU_TANH), inner), s);
+}
+#endif
 
 static inline vf vf_mish_exp(vf x)
 {
@@ -154,11 +183,11 @@ static inline vf vf_activate(vf x, attend_activation act)
 	const vm negative = vf_less(x, vf_zero());
 	switch (act) {
 	case ATTEND_ACT_RELU: return vf_select(negative, vf_zero(), x);
-	case ATTEND_ACT_GELU: return vf_mul(x, vf_normal_cdf(x));
+	case ATTEND_ACT_GELU: return vf_gelu(x);
 	case ATTEND_ACT_GELU_NEW:
-	case ATTEND_ACT_GELU_FAST: return vf_mul(x, vf_gelu_sigmoid(x));
+	case ATTEND_ACT_GELU_FAST: return vf_gelu_tanh(x);
 	case ATTEND_ACT_QUICK_GELU: return vf_mul(x, vf_sigmoid(vf_mul(vf_set(MATH_QUICK), x)));
-	case ATTEND_ACT_GELU_10: return vf_min(vf_set(10.0f), vf_mul(x, vf_normal_cdf(x)));
+	case ATTEND_ACT_GELU_10: return vf_min(vf_set(10.0f), vf_gelu(x));
 	case ATTEND_ACT_SILU: return vf_mul(x, vf_sigmoid(x));
 	case ATTEND_ACT_TANH: return vf_tanh(x);
 	case ATTEND_ACT_SIGMOID: return vf_sigmoid(x);
@@ -172,32 +201,16 @@ static inline vf vf_activate(vf x, attend_activation act)
 	return x;
 }
 
-/* d sigmoid: s (1 - s) */
-static inline vf vf_bell(vf s)
-{
-	return vf_fnma(s, s, s);
-}
-
 static inline vf vf_slope(vf x, attend_activation act)
 {
 	const vf zero = vf_zero(), one = vf_set(1.0f);
 	const vm left = vf_less_equal(x, zero);
 	switch (act) {
 	case ATTEND_ACT_RELU: return vf_select(left, zero, one);
-	case ATTEND_ACT_GELU:
-	case ATTEND_ACT_GELU_10: {
-		const vf cdf = vf_normal_cdf(x);
-		const vf density = vf_mul(vf_set(MATH_DENSITY), vf_exp2(vf_mul(vf_mul(vf_set(-0.5f * MATH_LOG2_E), x), x)));
-		const vf slope = vf_fma(x, density, cdf);
-		if (act == ATTEND_ACT_GELU) return slope;
-		return vf_select(vf_less(vf_set(10.0f), vf_mul(x, cdf)), zero, slope);
-	}
+	case ATTEND_ACT_GELU: return vf_gelu_slope(x);
+	case ATTEND_ACT_GELU_10: return vf_select(vf_less(vf_set(10.0f), vf_gelu(x)), zero, vf_gelu_slope(x));
 	case ATTEND_ACT_GELU_NEW:
-	case ATTEND_ACT_GELU_FAST: {
-		const vf s = vf_gelu_sigmoid(x);
-		const vf inner = vf_fma(vf_mul(vf_set(3.0f * MATH_GELU_CUBE), x), x, one);
-		return vf_fma(vf_mul(x, vf_bell(s)), vf_mul(vf_set(MATH_GELU_TANH), inner), s);
-	}
+	case ATTEND_ACT_GELU_FAST: return vf_gelu_tanh_slope(x);
 	case ATTEND_ACT_QUICK_GELU: {
 		const vf s = vf_sigmoid(vf_mul(vf_set(MATH_QUICK), x));
 		return vf_fma(vf_mul(vf_set(MATH_QUICK), x), vf_bell(s), s);

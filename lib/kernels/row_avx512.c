@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "lib/kernels/math_avx512.h"
 
+#include "lib/kernels/gelu_avx512.h"
+
 #define PRODUCT_COLUMNS 4
 #include "lib/kernels/attention_vector.h"
 #include "lib/kernels/element_vector.h"

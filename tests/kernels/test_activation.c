@@ -61,14 +61,16 @@ static bool near_kink(double x, attend_activation act)
 }
 
 /* Relative error that the function is meant to have: four ulp; where the left tail is e^-u, u's three roundings show times
- * u. The normal distribution's tail is good to 1e-5 up to 6, where it is 1e-9, and 0 for most purposes beyond. */
+ * u. GELU's left tail is good to 1e-5 of itself down to -5, where it is 1e-6 (the tanh form to 4e-5), and 0 for most purposes
+ * beyond: there the absolute bound alone counts. */
 static double tolerance(double x, attend_activation act)
 {
 	switch (act) {
 	case ATTEND_ACT_GELU:
-	case ATTEND_ACT_GELU_10: return x > -0.5 ? 5e-7 : x > -6.0 ? 1e-5 : 1.0;
+	case ATTEND_ACT_GELU_10: return x > -0.5 ? 5e-7 : x > -5.0 ? 1e-5 : 1.0;
 	case ATTEND_ACT_GELU_NEW:
-	case ATTEND_ACT_GELU_FAST: return 5e-7 + 2.4e-7 * 1.6 * (fabs(x) + 0.044715 * fabs(x * x * x));
+	case ATTEND_ACT_GELU_FAST:
+		return x > -3.0 ? 5e-7 + 2.4e-7 * 1.6 * (fabs(x) + 0.044715 * fabs(x * x * x)) : x > -5.0 ? 4e-5 : 1.0;
 	default: return 5e-7 + 2.4e-7 * fabs(x);
 	}
 }
@@ -122,6 +124,13 @@ static void slopes(void **state)
 	guarded_free(&dx);
 }
 
+/* As wanted; where that is NaN though x is not (infinity times zero), a level may have the limit. */
+static void assert_close_or_limit(float got, float want, float at, float limit, double relative)
+{
+	if (isnan(want) && !isnan(at) && !isnan(got)) assert_true(got == limit);
+	else assert_close(got, want, 1e-38, relative);
+}
+
 /* Infinities, NaN, zeros, subnormals and huge values give what the portable loop gives. */
 static void special_values(void **state)
 {
@@ -138,12 +147,14 @@ static void special_values(void **state)
 			attend_row_kernels()->activation(fast, 0, special, 0, act, 1, COUNT);
 			slow->activation(want, 0, special, 0, act, 1, COUNT);
 			for (size_t i = 0; i < COUNT; i++) {
-				assert_close(fast[i], want[i], 1e-38, 1e-6);
+				assert_close_or_limit(fast[i], want[i], special[i], 0.0f, 1e-6);
 				ones[i] = 1.0f;
 			}
 			attend_row_kernels()->activation_dx(fast, ones, special, act, COUNT);
 			slow->activation_dx(want, ones, special, act, COUNT);
-			for (size_t i = 0; i < COUNT; i++) assert_close(fast[i], want[i], 1e-38, 1e-5);
+			for (size_t i = 0; i < COUNT; i++) {
+				assert_close_or_limit(fast[i], want[i], special[i], special[i] > 0.0f ? 1.0f : 0.0f, 1e-5);
+			}
 		}
 		float limits[2] = {INFINITY, -INFINITY}, y[2];
 		attend_activation_forward(y, limits, ATTEND_ACT_TANH, 2);
