@@ -20,8 +20,8 @@ static inline uint64_t attend_bits16(__m128i in, int part)
 /* Bytes in [low, high], both ASCII: signed comparison will do. */
 static inline __m128i attend_in16(__m128i bytes, char low, char high)
 {
-	return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8((char)(low - 1))),
-	                     _mm_cmplt_epi8(bytes, _mm_set1_epi8((char)(high + 1))));
+	return _mm_andnot_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(high)),
+	                        _mm_cmpgt_epi8(bytes, _mm_set1_epi8((char)(low - 1))));
 }
 
 static inline attend_byte_masks attend_byte_masks64(const char *text)
@@ -38,6 +38,16 @@ static inline attend_byte_masks attend_byte_masks64(const char *text)
 		m.high |= attend_bits16(bytes, i);
 	}
 	return m;
+}
+
+/* Bytes in [low, high], both ASCII. */
+static inline uint64_t attend_bytes64_in(const char *text, char low, char high)
+{
+	uint64_t bits = 0;
+	for (int i = 0; i < 4; i++)
+		bits |=
+			attend_bits16(attend_in16(_mm_loadu_si128((const __m128i *)(const void *)(text + 16 * i)), low, high), i);
+	return bits;
 }
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -72,6 +82,14 @@ static inline attend_byte_masks attend_byte_masks64(const char *text)
 	return (attend_byte_masks){attend_bits64(letters), attend_bits64(digits), attend_bits64(white),
 	                           attend_bits64(blanks),  attend_bits64(quotes), attend_bits64(high)};
 }
+
+static inline uint64_t attend_bytes64_in(const char *text, char low, char high)
+{
+	uint8x16_t in[4];
+	for (int i = 0; i < 4; i++)
+		in[i] = attend_in16(vld1q_u8((const uint8_t *)text + 16 * i), (uint8_t)low, (uint8_t)high);
+	return attend_bits64(in);
+}
 #else
 static inline attend_byte_masks attend_byte_masks64(const char *text)
 {
@@ -86,6 +104,14 @@ static inline attend_byte_masks attend_byte_masks64(const char *text)
 		m.high |= (uint64_t)(c >= 0x80) << i;
 	}
 	return m;
+}
+
+static inline uint64_t attend_bytes64_in(const char *text, char low, char high)
+{
+	uint64_t bits = 0;
+	for (int i = 0; i < 64; i++)
+		bits |= (uint64_t)(text[i] >= low && text[i] <= high && (signed char)text[i] >= 0) << i;
+	return bits;
 }
 #endif
 

@@ -14,14 +14,14 @@
 
 attend_lane_plan attend_lane_choose(const attend_tokenizer *t, bool bytes)
 {
-	attend_lane_plan plan = {ATTEND_LANE_NONE, ATTEND_SCAN_NONE, false, false, ""};
+	attend_lane_plan plan = {.lane = ATTEND_LANE_NONE};
 	const bool changes = t->normalizer && !attend_normalizer_is_form(t->normalizer);
 	if ((changes && !attend_added_tokens_none(t->added, true)) || t->marian_rules) return plan;
 	const attend_bert_rules *const bert = attend_normalizer_bert_rules(t->normalizer);
 	const attend_charsmap *const map = attend_normalizer_charsmap(t->normalizer);
 	if (bytes && !changes) {
 		plan.scanner = attend_pretokenizer_scanner(t->pretokenizer, &plan.prefix_space);
-		if (plan.scanner != ATTEND_SCAN_NONE) plan.lane = ATTEND_LANE_WORDS;
+		if (plan.scanner.family != ATTEND_SCAN_NONE) plan.lane = ATTEND_LANE_WORDS;
 	} else if (bert && attend_pretokenizer_is_bert(t->pretokenizer)) {
 		plan.lane = ATTEND_LANE_BERT;
 		plan.lowercase = bert->lowercase;
@@ -71,7 +71,7 @@ static attend_status run_words(const attend_run *r, size_t start, size_t end)
 {
 	attend_chunk_batch b;
 	const char *const text = r->out->text;
-	const attend_scanner scanner = r->plan->scanner;
+	const attend_scanner *const scanner = &r->plan->scanner;
 	attend_chunks_begin(&b, r);
 	for (size_t at = start; at < end;) {
 		uint64_t ends = attend_scan_block(scanner, text, end, at);
@@ -104,7 +104,7 @@ static attend_status add_first_word(const attend_run *r, uint32_t *start, uint32
 	if (attend_is_whitespace(attend_utf8_decode(text, &length))) return ATTEND_OK;
 	memcpy(copy + 1, text, size);
 	const size_t valid = attend_utf8_valid_prefix(copy, size + 1);
-	const size_t next = attend_scan_word(r->plan->scanner, copy, valid, 0);
+	const size_t next = attend_scan_word(&r->plan->scanner, copy, valid, 0);
 	if (next == valid && size < whole) return ATTEND_OK;
 	const uint32_t from = *start;
 	*start += (uint32_t)next - 1;

@@ -11,7 +11,7 @@
 
 typedef enum attend_lane {
 	ATTEND_LANE_NONE,
-	ATTEND_LANE_WORDS, /* a scanner's words, as raw bytes: GPT-2, Llama 3, Qwen */
+	ATTEND_LANE_WORDS, /* a scanner's words, as raw bytes: GPT-2, Llama 3, Qwen, DeepSeek */
 	ATTEND_LANE_BERT,  /* BertNormalizer and BertPreTokenizer */
 	ATTEND_LANE_SPACES /* Precompiled, then WhitespaceSplit and Metaspace: T5, XLM-R, ALBERT */
 } attend_lane;

@@ -156,6 +156,9 @@ for c in list(range(0x1161, 0x1176)) + list(range(0x11A8, 0x11C3)):
 for c in number:
     shape[c] = shape.get(c, 0) | 32
 two_stage("attend_unicode_shape", shape)
+# ATTEND_KIND_... by general category
+KINDS = {"Lu": 1, "Lt": 1, "Ll": 2, "Lm": 3, "Lo": 3, "M": 4, "N": 5, "P": 6, "S": 7}
+two_stage("attend_unicode_kind", {c: 8 if c in white else KINDS.get(k, KINDS.get(k[0], 0)) for c, k in category.items()})
 
 pool, entries = [], []
 for c in CPS:

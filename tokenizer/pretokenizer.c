@@ -133,6 +133,13 @@ static attend_status read_behavior(attend_pretokenizer *p, const attend_json *js
 	return attend_json_fail(attend_json_get(json, "behavior"), "unknown behavior \"%s\"", name);
 }
 
+/* Matches become words, and so does what lies between them; a pattern whose matches cover the text has nothing there that
+ * `invert` or Removed could mean. */
+static bool isolates(const attend_pretokenizer *p)
+{
+	return p->behavior == ATTEND_SPLIT_ISOLATED || (p->behavior == ATTEND_SPLIT_REMOVED && p->invert);
+}
+
 static attend_status read_split(attend_pretokenizer *p, const attend_json *json)
 {
 	const attend_json *const pattern = attend_json_get(json, "pattern");
@@ -140,9 +147,7 @@ static attend_status read_split(attend_pretokenizer *p, const attend_json *json)
 	ATTEND_TRY(attend_pattern_from_json(&p->pattern, pattern));
 	ATTEND_TRY(read_behavior(p, json));
 	ATTEND_TRY(attend_json_get_bool(&p->invert, json, "invert"));
-	/* The scanners' words cover the text: nothing lies between them that `invert` or Removed could mean. */
-	if (p->behavior == ATTEND_SPLIT_ISOLATED || (p->behavior == ATTEND_SPLIT_REMOVED && p->invert))
-		p->scanner = attend_scanner_find(p->pattern);
+	if (isolates(p)) p->scanner = attend_scanner_find(p->pattern);
 	return ATTEND_OK;
 }
 
@@ -257,16 +262,26 @@ bool attend_pretokenizer_needs_origin(const attend_pretokenizer *p, bool changed
 
 attend_scanner attend_pretokenizer_scanner(const attend_pretokenizer *p, bool *prefix_space)
 {
+	const attend_scanner none = {.family = ATTEND_SCAN_NONE};
 	*prefix_space = false;
-	if (!p) return ATTEND_SCAN_NONE;
+	if (!p) return none;
 	if (p->kind == BYTE_LEVEL && p->use_regex) {
 		*prefix_space = p->add_prefix_space;
-		return ATTEND_SCAN_GPT2;
+		return attend_scanner_gpt2;
 	}
-	if (p->kind != SEQUENCE || p->part_count != 2) return ATTEND_SCAN_NONE;
-	const attend_pretokenizer *const first = p->parts[0], *const second = p->parts[1];
-	const bool bare = second->kind == BYTE_LEVEL && !second->use_regex && !second->add_prefix_space;
-	return bare && first->kind == SPLIT ? first->scanner : ATTEND_SCAN_NONE;
+	if (p->kind != SEQUENCE || p->part_count < 2) return none;
+	attend_pretokenizer *const *const parts = p->parts;
+	const attend_pretokenizer *const last = parts[p->part_count - 1];
+	if (last->kind != BYTE_LEVEL || last->add_prefix_space) return none;
+	if (last->use_regex) {
+		attend_scanner s = attend_scanner_gpt2;
+		s.cuts = ATTEND_CUTS_DIGITS;
+		return p->part_count == 2 && parts[0]->kind == DIGITS && parts[0]->individual ? s : none;
+	}
+	for (size_t i = 0; i + 1 < p->part_count; i++)
+		if (parts[i]->kind != SPLIT || !isolates(parts[i])) return none;
+	if (p->part_count == 4) return attend_scanner_of_splits(parts[0]->pattern, parts[1]->pattern, parts[2]->pattern);
+	return p->part_count == 2 ? attend_scanner_find(parts[0]->pattern) : none;
 }
 
 bool attend_pretokenizer_is_bert(const attend_pretokenizer *p)
@@ -379,7 +394,7 @@ static attend_status run_byte_level(const attend_pretokenizer *p, attend_words *
 	if (p->use_regex) {
 		words->spare.count = 0;
 		for (size_t i = 0; i < words->spans.count; i++)
-			ATTEND_TRY(attend_scan(ATTEND_SCAN_GPT2, words->n.text, words->spans.items[i].start,
+			ATTEND_TRY(attend_scan(&attend_scanner_gpt2, words->n.text, words->spans.items[i].start,
 			                       words->spans.items[i].end, &words->spare));
 		attend_words_swap(words);
 	}
@@ -394,10 +409,10 @@ static attend_status run_metaspace(const attend_pretokenizer *p, attend_words *w
 
 static attend_status run_split(const attend_pretokenizer *p, attend_words *words)
 {
-	if (p->scanner == ATTEND_SCAN_NONE) return attend_split_pattern(words, p->pattern, p->behavior, p->invert);
+	if (p->scanner.family == ATTEND_SCAN_NONE) return attend_split_pattern(words, p->pattern, p->behavior, p->invert);
 	words->spare.count = 0;
 	for (size_t i = 0; i < words->spans.count; i++)
-		ATTEND_TRY(attend_scan(p->scanner, words->n.text, words->spans.items[i].start, words->spans.items[i].end,
+		ATTEND_TRY(attend_scan(&p->scanner, words->n.text, words->spans.items[i].start, words->spans.items[i].end,
 		                       &words->spare));
 	attend_words_swap(words);
 	return ATTEND_OK;

@@ -26,7 +26,8 @@ bool attend_pretokenizer_needs_origin(const attend_pretokenizer *pretokenizer, b
 
 /* ---- which of the usual ones it is, for lanes.c ---- */
 
-/* ByteLevel with its expression, or [Split by a scanner's expression, ByteLevel without]: the scanner, else NONE. */
+/* ByteLevel with its expression (behind Digits that stand alone, too), or splits by a scanner's expressions and ByteLevel
+ * without: the scanner, else one of family NONE. */
 attend_scanner attend_pretokenizer_scanner(const attend_pretokenizer *pretokenizer, bool *prefix_space);
 bool attend_pretokenizer_is_bert(const attend_pretokenizer *pretokenizer);
 /* [WhitespaceSplit, Metaspace always] with a mark that is not ASCII: true, and the mark. */

@@ -115,9 +115,9 @@ void attend_pattern_free(attend_pattern *pattern)
 	free(pattern);
 }
 
-bool attend_pattern_is_regex(const attend_pattern *pattern, const char *text)
+const char *attend_pattern_regex(const attend_pattern *pattern)
 {
-	return pattern->regex && strcmp(pattern->string, text) == 0;
+	return pattern->regex ? pattern->string : NULL;
 }
 
 static attend_status find_string(const attend_pattern *p, const char *text, size_t size, attend_span_list *out)

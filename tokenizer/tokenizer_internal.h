@@ -96,7 +96,8 @@ attend_status attend_pattern_from_json(attend_pattern **out, const attend_json *
 attend_status attend_pattern_from_string(attend_pattern **out, const char *string, size_t size);
 attend_status attend_pattern_from_regex(attend_pattern **out, const char *regex, size_t size);
 void attend_pattern_free(attend_pattern *pattern);
-bool attend_pattern_is_regex(const attend_pattern *pattern, const char *text); /* the expression is spelled `text` */
+const char *attend_pattern_regex(
+	const attend_pattern *pattern); /* the expression as the file spells it; NULL: a literal */
 /* Clear `out` and put all matches, left to right, not overlapping; empty ones as the reference's find_iter gives them. */
 attend_status attend_pattern_find(const attend_pattern *pattern, const char *text, size_t size, attend_span_list *out);
 

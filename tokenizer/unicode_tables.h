@@ -26,11 +26,26 @@ enum {
 	ATTEND_SHAPE_NUMBER = 32  /* \p{N} of Oniguruma */
 };
 
+/* Values of attend_unicode_kind: what word patterns ask of a character, by its general category in Oniguruma. */
+typedef enum attend_kind {
+	ATTEND_KIND_CONTROL,  /* Cc Cf Co Cn */
+	ATTEND_KIND_UPPER,    /* Lu Lt */
+	ATTEND_KIND_LOWER,    /* Ll */
+	ATTEND_KIND_CASELESS, /* Lm Lo */
+	ATTEND_KIND_MARK,
+	ATTEND_KIND_NUMBER,
+	ATTEND_KIND_PUNCTUATION,
+	ATTEND_KIND_SYMBOL,
+	ATTEND_KIND_WHITE /* \s: Z and five of Cc */
+} attend_kind;
+
 /* Block of a code point's upper bits, then the value of its lowest eight. */
 extern const uint8_t attend_unicode_class_index[0x1100];
 extern const uint8_t attend_unicode_class[][256];
 extern const uint8_t attend_unicode_shape_index[0x1100];
 extern const uint8_t attend_unicode_shape[][256];
+extern const uint8_t attend_unicode_kind_index[0x1100];
+extern const uint8_t attend_unicode_kind[][256];
 
 /* Full decompositions but Hangul's, by code point: `canonical` code points at `offset` of the pool (0: none), behind them
  * the `compatibility` ones (0: as the canonical ones). */
@@ -86,6 +101,11 @@ static inline uint8_t attend_class_of(uint32_t c)
 static inline uint8_t attend_shape_of(uint32_t c)
 {
 	return attend_unicode_shape[attend_unicode_shape_index[c >> 8]][c & 0xff];
+}
+
+static inline attend_kind attend_kind_of(uint32_t c)
+{
+	return (attend_kind)attend_unicode_kind[attend_unicode_kind_index[c >> 8]][c & 0xff];
 }
 
 #endif

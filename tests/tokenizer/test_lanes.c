@@ -14,7 +14,14 @@ enum { CHARACTERS = 80, LONG = 300, TEXTS = 4000 };
 #define GPT4                                                                                                                            \
 	"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| " \
 	"?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"},\"behavior\":\"Isolated\"}"
-#define BYTES "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
+#define SPLIT(regex) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"Isolated\"}"
+#define DEEPSEEK                                                                                                            \
+	SPLIT("\\\\p{N}{1,3}")                                                                                                  \
+	"," SPLIT("[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+") "," SPLIT(                  \
+		"[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?[\\\\p{L}" \
+		"\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+")
+#define DIGITS "{\"type\":\"Digits\",\"individual_digits\":true}"
+#define BYTES  "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
 #define SPACES \
 	"{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"always\"}"
 
@@ -115,6 +122,10 @@ static void test_words(void **state)
 	check("gpt2-mini", "null", "null", GPT2("true"), SEQUENCE_OF("pretokenizers", GPT2("true")));
 	check("gpt2-mini", "{\"type\":\"NFC\"}", "{\"type\":\"NFC\"}", SEQUENCE_OF("pretokenizers", GPT4 "," BYTES),
 	      SEQUENCE_OF("pretokenizers", SEQUENCE_OF("pretokenizers", GPT4) "," BYTES));
+	check("gpt2-mini", "null", "null", SEQUENCE_OF("pretokenizers", DEEPSEEK "," BYTES),
+	      SEQUENCE_OF("pretokenizers", SEQUENCE_OF("pretokenizers", DEEPSEEK) "," BYTES));
+	check("gpt2-mini", "null", "null", SEQUENCE_OF("pretokenizers", DIGITS "," GPT2("false")),
+	      SEQUENCE_OF("pretokenizers", SEQUENCE_OF("pretokenizers", DIGITS) "," GPT2("false")));
 }
 
 static void test_spaces(void **state)
