@@ -4,10 +4,12 @@
  *   at the end out /= sum, log_sum = m + log(sum)
  * with 2^(s log2 e) for e^s throughout, which spares the reduction by ln 2.
  * Tiles start at absolute key positions, a row's sums run over its own visible keys in rising order, and a tile in which it
- * sees nothing is an identity: so a row's bits are the same in a prefill, a chunk and a cached step. */
+ * sees nothing is an identity: so a row's bits are the same in a prefill, a chunk and a cached step. In BF16 a pair of keys
+ * of which a row sees one is multiplied with the other's value taken as 0, wherever the row stands. */
 #include <math.h>
 #include <string.h>
 
+#include "lib/core/half.h"
 #include "lib/kernels/attention_tile.h"
 #include "lib/kernels/math_portable.h"
 
@@ -33,6 +35,40 @@ static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a
 			for (size_t j = 0; j < n; j++) y[j] += factor * b[k * ldb + j];
 		}
 	}
+}
+
+/* The second factor of a word counts first, as in vdpbf16ps. */
+static void product_pairs(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
+                          size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
+{
+	for (size_t r = 0; r < rows; r++) {
+		float *y = c + r * ldc;
+		if (start == ATTEND_FROM_ZERO) memset(y, 0, n * sizeof *y);
+		if (start == ATTEND_FROM_SCALED)
+			for (size_t j = 0; j < n; j++) y[j] *= factors[r];
+		for (size_t k = 0; k < steps; k++) {
+			const uint32_t x = attend_f32_bits(a[r * a_row + k * a_step]);
+			for (size_t j = 0; j < n; j++) {
+				const uint32_t w = attend_f32_bits(b[k * ldb + j]);
+				y[j] += attend_bits_f32(x & 0xffff0000u) * attend_bits_f32(w & 0xffff0000u);
+				y[j] += attend_bits_f32(x << 16) * attend_bits_f32(w << 16);
+			}
+		}
+	}
+}
+
+static void round_pairs(float *words, const float *x, size_t count)
+{
+	for (size_t i = 0; i < count; i += 2) {
+		const uint32_t odd = i + 1 < count ? attend_f32_bf16(x[i + 1]) : 0;
+		words[i / 2] = attend_bits_f32(odd << 16 | attend_f32_bf16(x[i]));
+	}
+}
+
+static void weave_pairs(float *words, const float *even, const float *odd, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		words[i] = attend_bits_f32((uint32_t)attend_f32_bf16(odd[i]) << 16 | attend_f32_bf16(even[i]));
 }
 
 static void attention_rows(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
@@ -71,83 +107,12 @@ static void transpose(float *tile, const float *x, size_t ldx, size_t count, siz
 void attend_attention_portable(struct attend_row_table *table)
 {
 	table->product = product;
+	table->product_pairs = product_pairs;
+	table->round_pairs = round_pairs;
+	table->weave_pairs = weave_pairs;
 	table->attention_rows = attention_rows;
 	table->attention_probabilities = attention_probabilities;
 	table->transpose = transpose;
-}
-
-/* ---- Tiles of keys and values ------------------------------------------------------------------------------------------- */
-size_t attend_kv_tile_floats(size_t heads, size_t head_dim)
-{
-	return 2 * heads * head_dim * TILE;
-}
-
-typedef struct store_job {
-	const struct attend_row_table *table;
-	const attend_kv_rows *sequences;
-	size_t ldk, ldv, heads, head_dim;
-} store_job;
-
-static void store_head(const store_job *j, const attend_kv_rows *s, size_t h)
-{
-	const size_t last = s->first + s->t;
-	for (size_t at = s->first, end; at < last; at = end) {
-		const size_t tile = at / TILE, lane = at % TILE, row = at - s->first;
-		end = last - tile * TILE < TILE ? last : (tile + 1) * TILE;
-		float *keys = s->tiles[tile] + h * j->head_dim * TILE;
-		float *values = keys + j->heads * j->head_dim * TILE + lane * j->head_dim;
-		j->table->transpose(keys + lane, s->k + row * j->ldk + h * j->head_dim, j->ldk, end - at, j->head_dim);
-		const float *v = s->v + row * j->ldv + h * j->head_dim;
-		for (size_t i = 0; i < end - at; i++) memcpy(values + i * j->head_dim, v + i * j->ldv, j->head_dim * sizeof *v);
-	}
-}
-
-/* One index is a head of a sequence, as attention takes them. */
-static void store_heads(void *arg, size_t begin, size_t end)
-{
-	const store_job *j = arg;
-	for (size_t index = begin; index < end; index++) store_head(j, &j->sequences[index / j->heads], index % j->heads);
-}
-
-void attend_kv_store_all(const attend_kv_rows *sequences, size_t count, size_t ldk, size_t ldv, size_t heads,
-                         size_t head_dim)
-{
-	store_job job = {attend_row_kernels(), sequences, ldk, ldv, heads, head_dim};
-	size_t rows = 0;
-	for (size_t s = 0; s < count; s++) rows += sequences[s].t;
-	if (rows) attend_split(count * heads, (rows / count + 1) * head_dim * 4, store_heads, &job);
-}
-
-void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
-                     size_t ldv, size_t heads, size_t head_dim)
-{
-	const attend_kv_rows rows = {tiles, first, t, k, v};
-	attend_kv_store_all(&rows, 1, ldk, ldv, heads, head_dim);
-}
-
-typedef struct copy_job {
-	float *to;
-	const float *from;
-	size_t filled, heads, head_dim;
-} copy_job;
-
-/* One index is a head of a tile: of every row of keys the filled lines, of values the filled rows. */
-static void copy_heads(void *arg, size_t begin, size_t end)
-{
-	const copy_job *j = arg;
-	const size_t lanes = (j->filled + 15) / 16 * 16, half = j->heads * j->head_dim * TILE;
-	for (size_t index = begin; index < end; index++) {
-		const size_t at = index / j->heads * 2 * half + index % j->heads * j->head_dim * TILE;
-		for (size_t d = 0; d < j->head_dim; d++)
-			memcpy(j->to + at + d * TILE, j->from + at + d * TILE, lanes * sizeof(float));
-		memcpy(j->to + at + half, j->from + at + half, j->filled * j->head_dim * sizeof(float));
-	}
-}
-
-void attend_kv_copy(float *to, const float *from, size_t tiles, size_t filled, size_t heads, size_t head_dim)
-{
-	copy_job job = {to, from, filled, heads, head_dim};
-	if (filled != 0) attend_split(tiles * heads, (filled + 16) * head_dim, copy_heads, &job);
 }
 
 /* ---- A block of queries of one head ----------------------------------------------------------------------------------- */
@@ -161,19 +126,25 @@ typedef struct query_block {
 	bool fresh;                   /* nothing was added to out yet, it is not cleared either */
 	const attend_attention *next; /* whose head next_h comes next on this thread; or NULL */
 	size_t next_h, next_tile;
-	float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q */
+	float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q; BF16: in pairs */
 	float max[QUERIES], factor[QUERIES], sum[QUERIES][ATTEND_SUM_LANES];
 	float scores[QUERIES * TILE];
+	float pairs[QUERIES * (TILE / 2)]; /* BF16: probabilities */
 } query_block;
 
 static const float *tile_keys(const attend_attention *a, size_t h, size_t tile)
 {
-	return a->tiles[tile] + h * a->head_dim * TILE;
+	return a->tiles[tile] + kv_keys(&a->kv, h);
 }
 
-static const float *tile_values(const attend_attention *a, size_t h, size_t tile)
+static float *tile_values(const attend_attention *a, size_t h, size_t tile)
 {
-	return tile_keys(a, a->heads + h, tile);
+	return a->tiles[tile] + kv_values(&a->kv, h);
+}
+
+static bool paired(const attend_attention *a)
+{
+	return a->kv.type == ATTEND_KV_BF16;
 }
 
 /* A step of a decoder reads all keys and values once, from all over the cache: the next ones are asked for while these are
@@ -193,12 +164,12 @@ static inline __attribute__((always_inline)) void ask_keys(const attend_attentio
 {
 	const size_t count = tile_count(a, tile);
 	const float *k = tile_keys(a, h, tile);
-	for (size_t d = 0; d < a->head_dim; d++) ask_lines(k + d * TILE, count);
+	for (size_t d = 0; d < kv_key_rows(&a->kv); d++) ask_lines(k + d * TILE, count);
 }
 
 static inline __attribute__((always_inline)) void ask_values(const attend_attention *a, size_t h, size_t tile)
 {
-	ask_lines(tile_values(a, h, tile), tile_count(a, tile) * a->head_dim);
+	ask_lines(tile_values(a, h, tile), tile_count(a, tile) * a->kv.head_dim / kv_pair(&a->kv));
 }
 
 /* Queries, scaled, of head dimensions d .. d+dims-1 into b->q. Together they lie well in the cache, where rows a power of
@@ -206,50 +177,106 @@ static inline __attribute__((always_inline)) void ask_values(const attend_attent
 static void pack_queries(query_block *b, size_t d, size_t dims)
 {
 	const attend_attention *a = b->a;
-	const float *q = a->q + b->first * a->ldq + b->h * a->head_dim + d;
-	for (size_t r = 0; r < b->rows; r++) b->table->scale(b->q + r * dims, q + r * a->ldq, a->scale * MATH_LOG2_E, dims);
+	const float *q = a->q + b->first * a->ldq + b->h * a->kv.head_dim + d;
+	const float scale = a->scale * MATH_LOG2_E;
+	float space[PACKED_DIM];
+	for (size_t r = 0; r < b->rows; r++) {
+		b->table->scale(paired(a) ? space : b->q + r * dims, q + r * a->ldq, scale, dims);
+		if (paired(a)) b->table->round_pairs(b->q + r * ((dims + 1) / 2), space, dims);
+	}
 }
 
-/* The newest key and value are not in their tile yet: reading what was just written would wait for the writing. */
+/* The newest key is not in its tile yet: reading what was just written, a word here and there, would wait for the writing. */
 static bool holds_new(const attend_attention *a, size_t tile)
 {
 	return a->new_key && a->first_query / TILE == tile;
+}
+
+/* c (+)= a b in words of the type. */
+static void multiply(const query_block *b, float *c, size_t ldc, const float *x, size_t ldx, const float *y, size_t ldy,
+                     size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
+{
+	if (paired(b->a)) b->table->product_pairs(c, ldc, x, ldx, 1, y, ldy, rows, steps, n, start, factors);
+	else b->table->product(c, ldc, x, ldx, 1, y, ldy, rows, steps, n, start, factors);
 }
 
 /* Scores, times log2 e, of rows begin .. end-1 against the first `keys` lanes of a tile. A head that does not fit is taken in
  * parts: still one chain over its dimensions. */
 static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, size_t keys)
 {
-	const size_t dim = b->a->head_dim;
+	const size_t dim = b->a->kv.head_dim, pair = kv_pair(&b->a->kv);
 	const float *k = tile_keys(b->a, b->h, tile);
 	const bool newest = holds_new(b->a, tile);
 	float score = 0.0f;
 	for (size_t d = 0; d < dim; d += PACKED_DIM) {
-		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM;
+		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM, words = (dims + pair - 1) / pair;
 		if (dim > PACKED_DIM) pack_queries(b, d, dims);
-		const attend_product_start start = d ? ATTEND_FROM_C : ATTEND_FROM_ZERO;
-		b->table->product(b->scores + begin * TILE, TILE, b->q + begin * dims, dims, 1, k + d * TILE, TILE, end - begin,
-		                  dims, keys, start, NULL);
-		if (newest)
-			b->table->product(&score, TILE, b->q, dims, 1, b->a->new_key + b->h * dim + d, 1, 1, dims, 1, ATTEND_FROM_C,
-			                  NULL);
+		multiply(b, b->scores + begin * TILE, TILE, b->q + begin * words, words, k + d / pair * TILE, TILE, end - begin,
+		         words, keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO, NULL);
+		if (!newest) continue;
+		const float *key = b->a->new_key + b->h * dim + d;
+		float space[PACKED_DIM];
+		if (paired(b->a)) b->table->round_pairs(space, key, dims);
+		multiply(b, &score, TILE, b->q, words, paired(b->a) ? space : key, 1, 1, words, 1, ATTEND_FROM_C, NULL);
 	}
 	if (newest) b->scores[b->a->first_query % TILE] = score;
+}
+
+/* Probabilities of rows begin .. end-1 in pairs; what shares a word with an end of the row's lanes becomes 0. */
+static void round_probabilities(query_block *b, const attend_lane_range *lanes, size_t begin, size_t end)
+{
+	for (size_t r = begin; r < end; r++) {
+		float *p = b->scores + r * TILE;
+		if (lanes[r].lo % 2) p[lanes[r].lo - 1] = 0.0f;
+		if (lanes[r].hi % 2) p[lanes[r].hi] = 0.0f;
+		b->table->round_pairs(b->pairs + r * (TILE / 2), p, TILE);
+	}
+}
+
+/* out = start + p v over the one lane of a pair, half 0 or 1. */
+static void add_half(query_block *b, size_t row, size_t rows, size_t pair, size_t half, const float *values,
+                     attend_product_start start)
+{
+	enum { DIMS = 64 };
+	const size_t dim = b->a->kv.head_dim, ldo = b->a->ldo;
+	float *out = b->out + row * ldo, words[DIMS];
+	for (size_t d = 0; d < dim; d += DIMS) {
+		const size_t dims = dim - d < DIMS ? dim - d : DIMS;
+		for (size_t i = 0; i < dims; i++)
+			words[i] = attend_bits_f32(attend_f32_bits(values[pair * dim + d + i]) & (half ? 0xffff0000u : 0xffffu));
+		b->table->product_pairs(out + d, ldo, b->pairs + row * (TILE / 2) + pair, TILE / 2, 1, words, DIMS, rows, 1,
+		                        dims, start, b->factor + row);
+	}
 }
 
 /* out = start + p v of rows `row` .. row+rows-1 over lanes lo..hi-1. */
 static void add_lanes(query_block *b, size_t row, size_t rows, size_t lo, size_t hi, const float *values,
                       attend_product_start start)
 {
-	const size_t dim = b->a->head_dim;
-	b->table->product(b->out + row * b->a->ldo, b->a->ldo, b->scores + row * TILE + lo, TILE, 1, values + lo * dim, dim,
-	                  rows, hi - lo, dim, start, b->factor + row);
+	const size_t dim = b->a->kv.head_dim, ldo = b->a->ldo;
+	float *out = b->out + row * ldo;
+	const float *factor = b->factor + row;
+	if (!paired(b->a)) {
+		b->table->product(out, ldo, b->scores + row * TILE + lo, TILE, 1, values + lo * dim, dim, rows, hi - lo, dim,
+		                  start, factor);
+		return;
+	}
+	if (lo % 2 && lo < hi) {
+		add_half(b, row, rows, lo / 2, 1, values, start);
+		start = ATTEND_FROM_C;
+		lo++;
+	}
+	const size_t pairs = lo < hi ? (hi - lo) / 2 : 0;
+	b->table->product_pairs(out, ldo, b->pairs + row * (TILE / 2) + lo / 2, TILE / 2, 1, values + lo / 2 * dim, dim,
+	                        rows, pairs, dim, start, factor);
+	if (lo < hi && hi % 2) add_half(b, row, rows, hi / 2, 0, values, ATTEND_FROM_C);
 }
 
 /* out = factor*out + p v for the rows begin .. end-1. Each row's chain runs over its own lanes; what up to VALUE_ROWS rows
  * have in common is done at once, the ends by single rows. */
 static void add_values(query_block *b, const attend_lane_range *lanes, size_t begin, size_t end, const float *values)
 {
+	const size_t pair = kv_pair(&b->a->kv);
 	for (size_t r = begin, stop; r < end; r = stop) {
 		stop = end - r < VALUE_ROWS ? end : r + VALUE_ROWS;
 		size_t lo = 0, hi = TILE;
@@ -257,6 +284,8 @@ static void add_values(query_block *b, const attend_lane_range *lanes, size_t be
 			if (lanes[i].lo > lo) lo = lanes[i].lo;
 			if (lanes[i].hi < hi) hi = lanes[i].hi;
 		}
+		lo = (lo + pair - 1) / pair * pair;
+		hi = hi / pair * pair;
 		const bool shared = lo < hi;
 		for (size_t i = r; i < stop; i++)
 			add_lanes(b, i, 1, lanes[i].lo, shared ? lo : lanes[i].hi, values, ATTEND_FROM_SCALED);
@@ -269,7 +298,7 @@ static void add_values(query_block *b, const attend_lane_range *lanes, size_t be
 
 static void clear_out(const query_block *b)
 {
-	for (size_t r = 0; r < b->rows; r++) memset(b->out + r * b->a->ldo, 0, b->a->head_dim * sizeof(float));
+	for (size_t r = 0; r < b->rows; r++) memset(b->out + r * b->a->ldo, 0, b->a->kv.head_dim * sizeof(float));
 }
 
 /* Rows of the block that see a key of the tile lie together: begin .. end-1; they see nothing from lane `keys` on. */
@@ -321,13 +350,11 @@ static void attend_to_tile(query_block *b, size_t tile)
 		for (size_t r = begin; r < end; r++)
 			attend_attention_dropout(a, b->table, b->h, b->first + r, base, lanes[r].hi, b->scores + r * TILE);
 
+	if (paired(a)) round_probabilities(b, lanes, begin, end);
+
 	const float *values = tile_values(a, b->h, tile);
 	if (even) {
-		const bool newest = holds_new(a, tile);
-		add_lanes(b, 0, b->rows, all.lo, all.hi - newest, values, b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED);
-		if (newest)
-			b->table->product(b->out, a->ldo, b->scores + all.hi - 1, TILE, 1, a->new_value + b->h * a->head_dim,
-			                  a->head_dim, 1, 1, a->head_dim, ATTEND_FROM_C, NULL);
+		add_lanes(b, 0, b->rows, all.lo, all.hi, values, b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED);
 	} else {
 		if (b->fresh) clear_out(b);
 		add_values(b, lanes, begin, end, values);
@@ -370,7 +397,7 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 	b->h = h;
 	b->first = first;
 	b->rows = a->tq - first < QUERIES ? a->tq - first : QUERIES;
-	b->out = a->out + first * a->ldo + h * a->head_dim;
+	b->out = a->out + first * a->ldo + h * a->kv.head_dim;
 	b->fresh = true;
 	b->next = NULL;
 	b->some = (attend_lane_range){a->tk, 0};
@@ -386,16 +413,34 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 		if (range.lo < b->some.lo) b->some.lo = range.lo;
 		if (range.hi > b->some.hi) b->some.hi = range.hi;
 	}
-	if (a->head_dim <= PACKED_DIM) pack_queries(b, 0, a->head_dim);
+	if (a->kv.head_dim <= PACKED_DIM) pack_queries(b, 0, a->kv.head_dim);
 }
 
-/* The key and value of a single query's own position, one head. */
-static void store_new(const attend_attention *a, size_t h)
+/* A single query's own position, one head: its value before the tiles are read (whole vectors are read from where whole
+ * vectors were written without waiting), its key after. */
+static void store_new_value(const attend_attention *a, const struct attend_row_table *table, size_t h)
 {
-	const size_t tile = a->first_query / TILE, lane = a->first_query % TILE, dim = a->head_dim;
-	float *keys = a->tiles[tile] + h * dim * TILE + lane, *values = a->tiles[tile] + (a->heads + h) * dim * TILE;
-	for (size_t d = 0; d < dim; d++) keys[d * TILE] = a->new_key[h * dim + d];
-	memcpy(values + lane * dim, a->new_value + h * dim, dim * sizeof *values);
+	const size_t lane = a->first_query % TILE, dim = a->kv.head_dim;
+	const float *v = a->new_value + h * dim;
+	float *values = tile_values(a, h, a->first_query / TILE) + lane / kv_pair(&a->kv) * dim;
+	if (paired(a)) attend_kv_store_half(values, lane % 2, v, dim);
+	else table->scale(values, v, 1.0f, dim);
+}
+
+static void store_new_key(const attend_attention *a, const struct attend_row_table *table, size_t h)
+{
+	const size_t dim = a->kv.head_dim, pair = kv_pair(&a->kv);
+	float *keys = a->tiles[a->first_query / TILE] + kv_keys(&a->kv, h) + a->first_query % TILE;
+	for (size_t d = 0; d < dim; d += PACKED_DIM) {
+		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM;
+		const float *key = a->new_key + h * dim + d;
+		float space[PACKED_DIM];
+		if (paired(a)) {
+			table->round_pairs(space, key, dims);
+			key = space;
+		}
+		for (size_t i = 0; i < (dims + pair - 1) / pair; i++) keys[(d / pair + i) * TILE] = key[i];
+	}
 }
 
 /* next: the sequence whose head next_h this thread attends to afterwards, or NULL. */
@@ -410,9 +455,10 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 		b.next_h = next_h;
 		b.next_tile = lo / TILE;
 	}
+	if (a->new_key) store_new_value(a, table, h);
 	for (size_t tile = b.some.lo / TILE; tile * TILE < b.some.hi; tile++) attend_to_tile(&b, tile);
 	if (b.fresh) clear_out(&b);
-	if (a->new_key) store_new(a, h);
+	if (a->new_key) store_new_key(a, table, h);
 
 	const bool logs = a->log_sum || a->probabilities;
 	float log_sums[QUERIES];
@@ -421,7 +467,7 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 		for (size_t j = 0; j < 4; j++)
 			quarter[j] = (b.sum[r][j] + b.sum[r][j + 4]) + (b.sum[r][j + 8] + b.sum[r][j + 12]);
 		const float sum = (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
-		table->scale(b.out + r * a->ldo, b.out + r * a->ldo, sum == 0.0f ? 0.0f : 1.0f / sum, a->head_dim);
+		table->scale(b.out + r * a->ldo, b.out + r * a->ldo, sum == 0.0f ? 0.0f : 1.0f / sum, a->kv.head_dim);
 		if (logs) log_sums[r] = log_of_sum(b.max[r], sum);
 	}
 	if (a->log_sum) memcpy(a->log_sum + h * a->tq + first, log_sums, b.rows * sizeof *log_sums);
@@ -456,7 +502,7 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 		const size_t index = block - j->first_block[low];
 		size_t next_h = index + 1; /* one block of queries a head: blocks are heads */
 		if (block + 1 < end && a->tq <= FEW_QUERIES) {
-			next = next_h < a->heads ? a : a + 1;
+			next = next_h < a->kv.heads ? a : a + 1;
 			if (next != a) next_h = 0;
 		}
 		forward_block(a, j->table, index / head_blocks(a), index % head_blocks(a) * QUERIES, next, next_h);
@@ -476,8 +522,8 @@ void attend_attention_forward(const attend_attention *sequences, size_t count, v
 	for (size_t i = 0; i < count; i++) {
 		const attend_attention *a = &sequences[i];
 		first_block[i] = blocks;
-		blocks += a->heads * head_blocks(a);
-		work += a->heads * a->tq * (a->tk + 1) * a->head_dim / 8;
+		blocks += a->kv.heads * head_blocks(a);
+		work += a->kv.heads * a->tq * (a->tk + 1) * a->kv.head_dim / 8;
 	}
 	if (blocks == 0) return;
 	first_block[count] = blocks;

@@ -26,7 +26,7 @@ static size_t head_floats(const attend_attention_grad *sequences, size_t count)
 	size_t longest = 0, dim = 0;
 	for (size_t i = 0; i < count; i++) {
 		if (sequences[i].forward.tq > longest) longest = sequences[i].forward.tq;
-		if (sequences[i].forward.head_dim > dim) dim = sequences[i].forward.head_dim;
+		if (sequences[i].forward.kv.head_dim > dim) dim = sequences[i].forward.kv.head_dim;
 	}
 	return 2 * dim * TILE + 3 * QUERIES * TILE + ((longest + 15) & ~(size_t)15);
 }
@@ -35,7 +35,7 @@ static size_t most_heads(const attend_attention_grad *sequences, size_t count)
 {
 	size_t heads = 0;
 	for (size_t i = 0; i < count; i++)
-		if (sequences[i].forward.heads > heads) heads = sequences[i].forward.heads;
+		if (sequences[i].forward.kv.heads > heads) heads = sequences[i].forward.kv.heads;
 	return heads;
 }
 
@@ -67,7 +67,7 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 {
 	const attend_attention_grad *g = b->g;
 	const attend_attention *a = &g->forward;
-	const size_t dim = a->head_dim, column = b->h * dim;
+	const size_t dim = a->kv.head_dim, column = b->h * dim;
 	attend_lane_range lanes[QUERIES];
 	bool any = false;
 	for (size_t r = 0; r < rows; r++) {
@@ -127,8 +127,8 @@ static void backward_head(const backward_job *j, size_t h)
 	for (size_t s = 0; s < j->count; s++) {
 		const attend_attention_grad *g = &j->sequences[s];
 		const attend_attention *a = &g->forward;
-		const size_t dim = a->head_dim;
-		if (h >= a->heads) continue;
+		const size_t dim = a->kv.head_dim;
+		if (h >= a->kv.heads) continue;
 		head_block b = {.g = g, .table = j->table, .h = h};
 		b.keys = scratch;
 		b.values = b.keys + dim * TILE;
@@ -171,7 +171,7 @@ void attend_attention_backward(const attend_attention_grad *sequences, size_t co
 	job.head_floats = head_floats(sequences, count);
 	for (size_t i = 0; i < count; i++) {
 		const attend_attention *a = &sequences[i].forward;
-		if (sequences[i].d_dense_bias && a->heads > 1 && a->dense_ldh == 0) job.serial_heads = true;
+		if (sequences[i].d_dense_bias && a->kv.heads > 1 && a->dense_ldh == 0) job.serial_heads = true;
 	}
 	attend_parallel(job.serial_heads ? (job.heads ? 1 : 0) : job.heads, backward_task, &job);
 }

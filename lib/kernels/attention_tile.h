@@ -1,9 +1,41 @@
-/* attention_tile.h: what attention's forward and backward share: which keys a query sees, biases, dropout of a tile. */
+/* attention_tile.h: where things lie in a tile of keys and values, and what attention's forward and backward share: which keys
+ * a query sees, biases, dropout of a tile. */
 #ifndef ATTEND_KERNELS_ATTENTION_TILE_H
 #define ATTEND_KERNELS_ATTENTION_TILE_H
 
 #include "lib/kernels/row_table.h"
 
+/* ---- Layout of a tile (kernels.h), in floats ------------------------------------------------------------------------- */
+static inline size_t kv_pair(const attend_kv_shape *shape) /* numbers in a word */
+{
+	return shape->type == ATTEND_KV_BF16 ? 2 : 1;
+}
+
+static inline size_t kv_key_rows(const attend_kv_shape *shape)
+{
+	return (shape->head_dim + kv_pair(shape) - 1) / kv_pair(shape);
+}
+
+static inline size_t kv_value_rows(const attend_kv_shape *shape)
+{
+	return ATTEND_KV_TILE / kv_pair(shape);
+}
+
+/* Where the keys and the values of head h begin. */
+static inline size_t kv_keys(const attend_kv_shape *shape, size_t h)
+{
+	return h * kv_key_rows(shape) * ATTEND_KV_TILE;
+}
+
+static inline size_t kv_values(const attend_kv_shape *shape, size_t h)
+{
+	return kv_keys(shape, shape->heads) + h * kv_value_rows(shape) * shape->head_dim;
+}
+
+/* One value row, BF16, into its half of the pairs [dim]: half 1 is the odd position. The other half stays. */
+void attend_kv_store_half(float *pairs, size_t half, const float *v, size_t dim);
+
+/* ---- What a query sees ------------------------------------------------------------------------------------------------- */
 /* Key positions lo .. hi-1 that query i sees by causality and by the window over indices (a window over given positions is a
  * bias of -inf). lo >= hi: none. */
 attend_lane_range attend_attention_range(const attend_attention *a, size_t i);

@@ -148,10 +148,18 @@ void attend_linear_backward(const attend_linear_grad *g, void *scratch);
 
 /* ---- Attention ---------------------------------------------------------------------------------------------------
  * Keys and values live in tiles of ATTEND_KV_TILE key positions, so that a cache, a chunk and a full prefill are one path
- * with the same bits, and beams share tiles by reference. A tile holds all heads of one layer:
- *   keys [H][K][TILE] (lanes are keys), then values [H][TILE][K]. */
+ * with the same bits, and beams share tiles by reference. A tile holds all heads of one layer, in 32-bit words:
+ *   F32    keys [H][K][TILE] (lanes are keys), then values [H][TILE][K]
+ *   BF16   keys [H][ceil(K/2)][TILE], pairs of dimensions; then values [H][TILE/2][K], pairs of positions; even ones low
+ * BF16 rounds the queries (scaled) and the probabilities, too: both products take bf16 and sum in f32; scores, softmax and its
+ * sums are f32. */
 enum { ATTEND_KV_TILE = 64 };
-size_t attend_kv_tile_floats(size_t heads, size_t head_dim);
+typedef enum attend_kv_type { ATTEND_KV_F32, ATTEND_KV_BF16 } attend_kv_type;
+typedef struct attend_kv_shape {
+	size_t heads, head_dim; /* H, K */
+	attend_kv_type type;
+} attend_kv_shape;
+size_t attend_kv_tile_floats(const attend_kv_shape *shape);
 
 /* Store t rows of k and v (row i: heads side by side, [H*K]) as key positions first .. first+t-1. tiles[p / TILE] holds p.
  * For `count` sequences at once, and for one. */
@@ -160,13 +168,13 @@ typedef struct attend_kv_rows {
 	size_t first, t;
 	const float *k, *v;
 } attend_kv_rows;
-void attend_kv_store_all(const attend_kv_rows *sequences, size_t count, size_t ldk, size_t ldv, size_t heads,
-                         size_t head_dim);
-void attend_kv_store(float *const *tiles, size_t first, size_t t, const float *k, size_t ldk, const float *v,
-                     size_t ldv, size_t heads, size_t head_dim);
+void attend_kv_store_all(const attend_kv_shape *shape, const attend_kv_rows *sequences, size_t count, size_t ldk,
+                         size_t ldv);
+void attend_kv_store(const attend_kv_shape *shape, float *const *tiles, size_t first, size_t t, const float *k,
+                     size_t ldk, const float *v, size_t ldv);
 /* to = the first `filled` <= TILE positions of `from`, both `tiles` tiles one behind the other; what follows is left without
  * meaning. */
-void attend_kv_copy(float *to, const float *from, size_t tiles, size_t filled, size_t heads, size_t head_dim);
+void attend_kv_copy(const attend_kv_shape *shape, float *to, const float *from, size_t tiles, size_t filled);
 
 /* One sequence (or one row of a decoding batch):
  *   s(h,i,j) = scale * q(i,h).k(j,h) + distance_bias[h][clamp(pk(j)-pq(i))] + dense_bias(h,i,j), -inf where j is not visible
@@ -174,7 +182,8 @@ void attend_kv_copy(float *to, const float *from, size_t tiles, size_t filled, s
  * Visible: j < tk; causal: j <= first_query + i; window_left/right: -window_left <= pk(j)-pq(i) <= window_right when `windowed`.
  * A row that sees no key gives zeros. */
 typedef struct attend_attention {
-	size_t heads, head_dim, tq, tk;
+	attend_kv_shape kv;
+	size_t tq, tk;
 	size_t first_query; /* key index of query 0 (causal, and positions where q_positions is NULL) */
 	bool causal;
 	bool windowed;

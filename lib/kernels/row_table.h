@@ -25,6 +25,14 @@ struct attend_row_table {
 	 * element is one chain over k = 0 .. steps-1, whatever rows and n are. */
 	void (*product)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
 	                size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors);
+	/* The same on words of two bf16, 2*steps products: a word of a times a word of b adds both halves' products to an f32 sum
+	 * (vdpbf16ps's order and rounding at each level that has it). */
+	void (*product_pairs)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
+	                      size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors);
+	/* words [ceil(count/2)] = x [count] rounded to bf16, two in a word, even ones low; an odd count ends with a 0. */
+	void (*round_pairs)(float *words, const float *x, size_t count);
+	/* words [count] = even[i] low, odd[i] high, rounded to bf16. */
+	void (*weave_pairs)(float *words, const float *even, const float *odd, size_t count);
 
 	/* Rows of scores [rows <= ATTEND_QUERY_ROWS][ATTEND_KV_TILE] against one tile, in powers of two. In the lanes of a row's
 	 * range (ranges NULL: all lanes of all rows), bias NULL or [rows] of which each may be NULL and is read in them only:
@@ -92,6 +100,7 @@ void attend_optimizer_portable(struct attend_row_table *table);
 /* row_<level>.c: what that level does faster. */
 void attend_row_avx2(struct attend_row_table *table);
 void attend_row_avx512(struct attend_row_table *table);
+void attend_row_avx512bf16(struct attend_row_table *table);
 void attend_row_neon(struct attend_row_table *table);
 
 /* An element is kept iff its 32-bit word is at least p * 2^32 (p <= 0 keeps all, p >= 1 none) and is then multiplied. */

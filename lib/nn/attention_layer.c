@@ -72,7 +72,8 @@ attend_status attend_attention_begin(attend_pass *pass)
 	first_pointers(pass, scratch->self_first, false);
 	if (pass->arch->cross_attention) first_pointers(pass, scratch->cross_first, true);
 	if (pass->slots == NULL) { /* one layer's tiles, used again by the next */
-		const size_t floats = attend_kv_tile_floats(pass->arch->heads, pass->arch->head_dim);
+		const attend_kv_shape shape = attend_kv_of(pass->session, pass->arch);
+		const size_t floats = attend_kv_tile_floats(&shape);
 		for (size_t i = 0; i < scratch->self_first[pass->sequences]; i++)
 			scratch->self_tiles[i] = scratch->tiles + i * floats;
 		if (pass->arch->cross_attention)
@@ -104,8 +105,7 @@ static attend_attention describe(const attend_pass *pass, size_t s, const float 
 	const attend_layer_arch *layer = &arch->layer[pass->layer];
 	const size_t at = pass->state->offsets[s], inner = inner_width(pass);
 	return (attend_attention){
-		.heads = arch->heads,
-		.head_dim = arch->head_dim,
+		.kv = attend_kv_of(pass->session, arch),
 		.tq = query_length(pass, s),
 		.scale = arch->score_scale * (layer->score_factor != 0.0f ? layer->score_factor : 1.0f),
 		.q = q + at * ldq,
@@ -204,20 +204,20 @@ attend_status attend_attention_run(attend_pass *pass, bool cross, int stream)
 	const bool watched = o->attention && !pass->silent;
 	if (watched) {
 		size_t total = 0;
-		for (size_t s = 0; s < pass->sequences; s++) total += a[s].heads * a[s].tq * a[s].tk;
+		for (size_t s = 0; s < pass->sequences; s++) total += a[s].kv.heads * a[s].tq * a[s].tk;
 		ATTEND_TRY(attend_side_need(&session->probabilities, (total + 1) * sizeof(float), "attention maps"));
 		float *p = session->probabilities.data;
 		for (size_t s = 0; s < pass->sequences; s++) {
 			a[s].probabilities = p;
-			p += a[s].heads * a[s].tq * a[s].tk;
+			p += a[s].kv.heads * a[s].tq * a[s].tk;
 		}
 	}
 	attend_lap_attention(pass, ATTEND_LAP_ROWS, cross);
 	attend_attention_forward(a, pass->sequences, session->scratch.kernel);
 	attend_lap_attention(pass, ATTEND_LAP_ATTENTION, cross);
 	for (size_t s = 0; watched && s < pass->sequences; s++) {
-		if (!o->attention(o->payload, pass->stack, stream, pass->run, cross, s, a[s].probabilities, a[s].heads, a[s].tq,
-		                  a[s].tk))
+		if (!o->attention(o->payload, pass->stack, stream, pass->run, cross, s, a[s].probabilities, a[s].kv.heads,
+		                  a[s].tq, a[s].tk))
 			return attend_fail(ATTEND_ERR_CANCELLED, "the observer asked to stop at layer %zu", pass->layer);
 	}
 	return ATTEND_OK;
@@ -282,7 +282,8 @@ attend_status attend_self_forward(attend_pass *pass)
 			(attend_kv_rows){scratch->self_tiles + scratch->self_first[s], pass->state->past[s],
 		                     is_step(pass, s) ? 0 : query_length(pass, s), row + inner, row + 2 * inner};
 	}
-	attend_kv_store_all(scratch->kv_rows, pass->sequences, ld, ld, arch->heads, arch->head_dim);
+	const attend_kv_shape shape = attend_kv_of(session, arch);
+	attend_kv_store_all(&shape, scratch->kv_rows, pass->sequences, ld, ld);
 	if (relative) attend_xlnet_bias_forward(pass, acts->qkv, ld, pass->state->hidden_keys, true);
 	for (size_t s = 0; s < pass->sequences; s++) {
 		attend_attention *a = &scratch->attention[s];
@@ -379,7 +380,8 @@ attend_status attend_cross_forward(attend_pass *pass)
 			scratch->kv_rows[s] = (attend_kv_rows){scratch->cross_tiles + scratch->cross_first[s], 0,
 			                                       memory_length(pass, s), row, row + inner};
 		}
-		attend_kv_store_all(scratch->kv_rows, pass->sequences, ld, ld, arch->heads, arch->head_dim);
+		const attend_kv_shape shape = attend_kv_of(session, arch);
+		attend_kv_store_all(&shape, scratch->kv_rows, pass->sequences, ld, ld);
 	}
 	for (size_t s = 0; s < pass->sequences; s++) scratch->attention[s] = describe_cross(pass, s);
 	ATTEND_TRY(attend_attention_run(pass, true, 0));

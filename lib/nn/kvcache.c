@@ -57,8 +57,8 @@ attend_status attend_cache_reserve(attend_cache *cache, int slot, size_t count)
 		const int32_t page = take_page(cache);
 		if (page < 0) return pool_full(cache);
 		if (i == first)
-			attend_kv_copy(attend_cache_tile(cache, page, 0), attend_cache_tile(cache, s->pages[i], 0), cache->layers,
-			               s->length % ATTEND_KV_TILE, cache->heads, cache->head_dim);
+			attend_kv_copy(&cache->shape, attend_cache_tile(cache, page, 0), attend_cache_tile(cache, s->pages[i], 0),
+			               cache->layers, s->length % ATTEND_KV_TILE);
 		drop_page(cache, s->pages[i]);
 		s->pages[i] = page;
 	}
@@ -160,8 +160,7 @@ static void fill_memories(attend_session *session, size_t count, const size_t *s
 			const attend_cache_sequence *m = &cache->memories[memories[i]];
 			float **tiles = session->scratch.cross_tiles;
 			for (size_t p = 0; p < m->page_count; p++) tiles[p] = attend_cache_tile(cache, m->pages[p], run);
-			attend_kv_store(tiles, 0, m->length, kv + off * ld, ld, kv + off * ld + inner, ld, arch->heads,
-			                arch->head_dim);
+			attend_kv_store(&cache->shape, tiles, 0, m->length, kv + off * ld, ld, kv + off * ld + inner, ld);
 		}
 	}
 }

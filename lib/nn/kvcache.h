@@ -18,7 +18,8 @@ typedef struct attend_cache_sequence {
 } attend_cache_sequence;
 
 typedef struct attend_cache {
-	size_t layers, heads, head_dim, tile_floats, page_count, free_count;
+	attend_kv_shape shape;
+	size_t layers, tile_floats, page_count, free_count;
 	size_t slot_count, slot_pages, memory_pages; /* capacities of the page lists */
 	float *data;                                 /* [page_count][layers][tile_floats] */
 	uint32_t *refs;                              /* [page_count] */

@@ -190,7 +190,7 @@ void attend_xlnet_describe_backward(const attend_pass *pass, size_t s, attend_at
 {
 	const size_t at = dense_offset(pass, s);
 	g->d_dense_bias = pass->session->scratch.xl_d_dense + at;
-	memset(g->d_dense_bias, 0, g->forward.heads * g->forward.tq * g->forward.tk * sizeof(float));
+	memset(g->d_dense_bias, 0, g->forward.kv.heads * g->forward.tq * g->forward.tk * sizeof(float));
 }
 
 static void column_sums(attend_session *session, const attend_vector *v, const float *dy, size_t lddy, size_t rows)

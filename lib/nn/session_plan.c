@@ -62,11 +62,12 @@ static widths widest(const attend_session *session)
 	for (int i = 0; i < 2; i++) {
 		if (i == 0 ? !arch->has_encoder : !arch->has_decoder) continue;
 		const attend_stack_arch *a = attend_arch_stack(arch, i);
+		const attend_kv_shape kv = attend_kv_of(session, a);
 		w.hidden = larger(w.hidden, a->hidden);
 		w.inner = larger(w.inner, a->heads * a->head_dim);
 		w.intermediate = larger(w.intermediate, a->intermediate);
 		w.embedding = larger(w.embedding, a->embedding);
-		w.tile_floats = larger(w.tile_floats, attend_kv_tile_floats(a->heads, a->head_dim));
+		w.tile_floats = larger(w.tile_floats, attend_kv_tile_floats(&kv));
 		w.cross |= a->cross_attention;
 		w.gated |= a->gated;
 		w.projected |= session->network->stacks[i].embedding_projection.out != 0;
@@ -223,8 +224,7 @@ static attend_status need_attention(kernel_need *need, const widths *w)
 		if (stack == 0 ? !arch->has_encoder : !arch->has_decoder) continue;
 		const size_t keys = larger(o->max_length, o->cache_length);
 		for (size_t s = 0; s < o->max_sequences; s++) {
-			forward[s] =
-				(attend_attention){.heads = a->heads, .head_dim = a->head_dim, .tq = o->max_length, .tk = keys};
+			forward[s] = (attend_attention){.kv = attend_kv_of(need->session, a), .tq = o->max_length, .tk = keys};
 			all[s].forward = forward[s];
 		}
 		need->bytes = larger(need->bytes, attend_attention_scratch(forward, o->max_sequences));
@@ -374,9 +374,8 @@ static void plan_cache(planner *p, attend_session *session)
 	if (o->cache_slots == 0) return;
 	const size_t slots = o->cache_slots;
 	c->layers = attend_stack_runs(a);
-	c->heads = a->heads;
-	c->head_dim = a->head_dim;
-	c->tile_floats = attend_kv_tile_floats(a->heads, a->head_dim);
+	c->shape = attend_kv_of(session, a);
+	c->tile_floats = attend_kv_tile_floats(&c->shape);
 	c->slot_count = slots;
 	c->slot_pages = pages_for(o->cache_length);
 	c->memory_pages = a->cross_attention ? pages_for(o->max_length) : 0;
@@ -401,10 +400,18 @@ static void plan_cache(planner *p, attend_session *session)
 	else c->data = floats(p, c->page_count, page);
 }
 
+/* Where products of weights are not in f32, those of attention are in bf16, if the CPU multiplies it. Backward takes f32. */
+static attend_kv_type kv_type_of(const attend_session *session)
+{
+	const bool rounded = session->network->pack_type != ATTEND_PACK_F32 && !session->options.training;
+	return rounded && attend_bf16_pays() ? ATTEND_KV_BF16 : ATTEND_KV_F32;
+}
+
 attend_status attend_session_plan(attend_session *session, bool measure, size_t *bytes)
 {
 	planner p = {measure ? NULL : &session->arena, 0, false};
 	const attend_arch *arch = &session->network->arch;
+	session->kv_type = kv_type_of(session);
 	const widths w = widest(session);
 	if (arch->has_encoder) plan_stack(&p, session, 0);
 	if (arch->has_decoder) plan_stack(&p, session, 1);

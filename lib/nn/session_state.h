@@ -134,6 +134,7 @@ struct attend_session {
 	attend_arena arena;
 	attend_stack_state stacks[2];
 	attend_scratch scratch;
+	attend_kv_type kv_type; /* of the cache and of tiles */
 	attend_cache cache;
 	attend_observer observer;
 	attend_side probabilities, masks;
@@ -184,6 +185,11 @@ static inline size_t attend_run_block(const attend_stack_arch *arch, size_t run)
 	return layer * arch->groups / arch->layers * arch->inner_layers + run % arch->inner_layers;
 }
 void attend_pass_layer(attend_pass *pass, size_t run);
+
+static inline attend_kv_shape attend_kv_of(const attend_session *session, const attend_stack_arch *arch)
+{
+	return (attend_kv_shape){arch->heads, arch->head_dim, session->kv_type};
+}
 
 /* ---- session_plan.c ------------------------------------------------------------------------------------------ */
 attend_status attend_session_plan(attend_session *session, bool measure, size_t *bytes);

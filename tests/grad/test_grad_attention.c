@@ -15,14 +15,14 @@ static double loss(void *arg)
 	const attend_attention *a = &p->a;
 	double total = 0.0, *s = malloc((a->tk + 1) * sizeof *s);
 	assert_non_null(s);
-	for (size_t h = 0; h < a->heads; h++) {
+	for (size_t h = 0; h < a->kv.heads; h++) {
 		for (size_t i = 0; i < a->tq; i++) {
 			double max = -INFINITY, sum = 0.0;
 			for (size_t j = 0; j < a->tk; j++) {
 				const int64_t distance = (int64_t)j - (int64_t)(a->first_query + i), span = (int64_t)a->distance_span;
 				double x = 0.0;
-				for (size_t d = 0; d < a->head_dim; d++)
-					x += p->q[i * p->width + h * a->head_dim + d] * p->k[j * p->width + h * a->head_dim + d];
+				for (size_t d = 0; d < a->kv.head_dim; d++)
+					x += p->q[i * p->width + h * a->kv.head_dim + d] * p->k[j * p->width + h * a->kv.head_dim + d];
 				x *= (double)a->scale;
 				if (p->distances) {
 					const int64_t clamped = distance > span ? span : distance < -span ? -span : distance;
@@ -46,8 +46,8 @@ static double loss(void *arg)
 					mass *= (double)words[element % 4] < (double)a->dropout * 0x1p32 ? 0.0
 					                                                                 : 1.0 / (1.0 - (double)a->dropout);
 				}
-				for (size_t d = 0; d < a->head_dim; d++) {
-					const size_t at = h * a->head_dim + d;
+				for (size_t d = 0; d < a->kv.head_dim; d++) {
+					const size_t at = h * a->kv.head_dim + d;
 					total += p->weights[i * p->width + at] * mass * p->v[j * p->width + at];
 				}
 			}
@@ -72,14 +72,15 @@ static void check(size_t heads, size_t dim, size_t tq, size_t tk, unsigned bits)
 	guarded dq0 = guarded_copy(&dq, 0), dk0 = guarded_copy(&dk, 0), dv0 = guarded_copy(&dv, 0),
 			ddist0 = guarded_copy(&ddist, 0);
 	guarded ddense0 = guarded_copy(&ddense, 0);
-	const size_t floats = attend_kv_tile_floats(heads, dim), tile_count = tk / ATTEND_KV_TILE + 1;
+	const size_t floats = attend_kv_tile_floats(&(attend_kv_shape){heads, dim, ATTEND_KV_F32}),
+				 tile_count = tk / ATTEND_KV_TILE + 1;
 	float *memory = malloc(tile_count * floats * sizeof *memory), *tiles[8];
 	assert_non_null(memory);
 	for (size_t i = 0; i < tile_count * floats; i++) memory[i] = NAN;
 	for (size_t i = 0; i < tile_count; i++) tiles[i] = memory + i * floats;
-	attend_kv_store(tiles, 0, tk, k.data, width, v.data, width, heads, dim);
+	attend_kv_store(&(attend_kv_shape){heads, dim, ATTEND_KV_F32}, tiles, 0, tk, k.data, width, v.data, width);
 
-	attend_attention_grad g = {.forward = {.heads = heads, .head_dim = dim, .tq = tq, .tk = tk, .scale = 0.6f}};
+	attend_attention_grad g = {.forward = {.kv = {heads, dim, ATTEND_KV_F32}, .tq = tq, .tk = tk, .scale = 0.6f}};
 	attend_attention *a = &g.forward;
 	a->causal = bits & 1;
 	a->first_query = bits & 1 && tk > tq ? tk - tq : 0;
@@ -184,17 +185,19 @@ static void teams(void **state)
 		guarded sums = guarded_make(COUNT * HEADS * LONGEST, 0),
 				dense = guarded_random(LONGEST * LONGEST, 0, -1.0f, 1.0f);
 		guarded first = {0};
-		const size_t floats = attend_kv_tile_floats(HEADS, DIM), size = LONGEST * WIDTH;
+		const size_t floats = attend_kv_tile_floats(&(attend_kv_shape){HEADS, DIM, ATTEND_KV_F32}),
+					 size = LONGEST * WIDTH;
 		float *memory = malloc(3 * floats * sizeof *memory), *tiles[3] = {memory, memory + floats, memory + 2 * floats};
 		assert_non_null(memory);
-		attend_kv_store(tiles, 0, LONGEST, x.data + size, WIDTH, x.data + 2 * size, WIDTH, HEADS, DIM);
+		attend_kv_store(&(attend_kv_shape){HEADS, DIM, ATTEND_KV_F32}, tiles, 0, LONGEST, x.data + size, WIDTH,
+		                x.data + 2 * size, WIDTH);
 		for (int threads = 1; threads < 5; threads++) {
 			guarded d = guarded_make(3 * COUNT * size + HEADS * (2 * SPAN + 1) + LONGEST * LONGEST, 0);
 			memset(d.data, 0, d.count * sizeof(float));
 			attend_attention_grad g[COUNT];
 			for (size_t i = 0; i < COUNT; i++) {
 				g[i] = (attend_attention_grad){
-					.forward = {.heads = HEADS, .head_dim = DIM, .tq = lengths[i], .tk = lengths[i], .scale = 1.0f}};
+					.forward = {.kv = {HEADS, DIM, ATTEND_KV_F32}, .tq = lengths[i], .tk = lengths[i], .scale = 1.0f}};
 				attend_attention *a = &g[i].forward;
 				a->q = x.data;
 				a->ldq = a->ldo = WIDTH;
@@ -236,7 +239,7 @@ static void teams(void **state)
 static void bench(void)
 {
 	enum { HEADS = 12, DIM = 64, WIDTH = HEADS * DIM, T = 128, COUNT = 8 };
-	const size_t size = T * WIDTH, floats = attend_kv_tile_floats(HEADS, DIM);
+	const size_t size = T * WIDTH, floats = attend_kv_tile_floats(&(attend_kv_shape){HEADS, DIM, ATTEND_KV_F32});
 	guarded x = guarded_random(4 * size, 0, -1.0f, 1.0f), out = guarded_make(COUNT * size, 0),
 			sums = guarded_make(COUNT * HEADS * T, 0);
 	guarded d = guarded_make(3 * COUNT * size, 0), memory = guarded_make(2 * floats, 0);
@@ -244,10 +247,10 @@ static void bench(void)
 	attend_attention_grad g[COUNT];
 	attend_attention a[COUNT];
 	memset(d.data, 0, d.count * sizeof(float));
-	attend_kv_store(tiles, 0, T, x.data + size, WIDTH, x.data + 2 * size, WIDTH, HEADS, DIM);
+	attend_kv_store(&(attend_kv_shape){HEADS, DIM, ATTEND_KV_F32}, tiles, 0, T, x.data + size, WIDTH, x.data + 2 * size,
+	                WIDTH);
 	for (size_t i = 0; i < COUNT; i++) {
-		a[i] = (attend_attention){.heads = HEADS,
-		                          .head_dim = DIM,
+		a[i] = (attend_attention){.kv = {HEADS, DIM, ATTEND_KV_F32},
 		                          .tq = T,
 		                          .tk = T,
 		                          .scale = 0.125f,
