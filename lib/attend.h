@@ -42,7 +42,8 @@ extern "C" {
 
 typedef struct attend_model attend_model;
 
-/* Type of the weights in the matrix products. Everything else (norms, softmax, residuals, outputs) is f32 always. */
+/* Type of the weights in the matrix products. Everything else (norms, softmax, residuals, outputs) is f32 always, but that with
+ * bf16, int8 and int4 attention multiplies in bf16, and keeps keys and values so, where the CPU has instructions for it. */
 typedef enum attend_weight_type {
 	ATTEND_WEIGHTS_F32,  /* as stored: widened to f32; of a folder in int8 or int4: in that type */
 	ATTEND_WEIGHTS_BF16, /* rounded to bf16 */

@@ -57,22 +57,25 @@ static void product_pairs(float *c, size_t ldc, const float *a, size_t a_row, si
 	}
 }
 
-static void round_pairs(float *words, const float *x, size_t count)
+static float pair_of(float even, float odd)
 {
-	for (size_t i = 0; i < count; i += 2) {
-		const uint32_t odd = i + 1 < count ? attend_f32_bf16(x[i + 1]) : 0;
-		words[i / 2] = attend_bits_f32(odd << 16 | attend_f32_bf16(x[i]));
-	}
+	return attend_bits_f32((uint32_t)attend_f32_bf16(odd) << 16 | attend_f32_bf16(even));
+}
+
+static void round_pairs(float *words, const float *x, size_t ldx, float factor, size_t rows, size_t count)
+{
+	for (size_t r = 0; r < rows; r++, x += ldx)
+		for (size_t i = 0; i < count; i += 2)
+			*words++ = pair_of(factor * x[i], i + 1 < count ? factor * x[i + 1] : 0.0f);
 }
 
 static void weave_pairs(float *words, const float *even, const float *odd, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		words[i] = attend_bits_f32((uint32_t)attend_f32_bf16(odd[i]) << 16 | attend_f32_bf16(even[i]));
+	for (size_t i = 0; i < count; i++) words[i] = pair_of(even[i], odd[i]);
 }
 
-static void attention_rows(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
-                           float *factor, float (*sum)[ATTEND_SUM_LANES])
+static void attention_rows(float *s, float *pairs, size_t rows, const attend_lane_range *ranges,
+                           const float *const *bias, float *max, float *factor, float (*sum)[ATTEND_SUM_LANES])
 {
 	for (size_t r = 0; r < rows; r++, s += TILE) {
 		const attend_lane_range range = ranges ? ranges[r] : (attend_lane_range){0, TILE};
@@ -89,6 +92,10 @@ static void attention_rows(float *s, size_t rows, const attend_lane_range *range
 			s[j] = math_exp2(s[j] - shift);
 			sum[r][j % ATTEND_SUM_LANES] += s[j];
 		}
+		if (pairs == NULL) continue;
+		if (range.lo % 2) s[range.lo - 1] = 0.0f;
+		if (range.hi % 2) s[range.hi] = 0.0f;
+		round_pairs(pairs + r * (TILE / 2), s, TILE, 1.0f, 1, TILE);
 	}
 }
 
@@ -179,11 +186,13 @@ static void pack_queries(query_block *b, size_t d, size_t dims)
 	const attend_attention *a = b->a;
 	const float *q = a->q + b->first * a->ldq + b->h * a->kv.head_dim + d;
 	const float scale = a->scale * MATH_LOG2_E;
-	float space[PACKED_DIM];
-	for (size_t r = 0; r < b->rows; r++) {
-		b->table->scale(paired(a) ? space : b->q + r * dims, q + r * a->ldq, scale, dims);
-		if (paired(a)) b->table->round_pairs(b->q + r * ((dims + 1) / 2), space, dims);
+	if (paired(a)) {
+		b->table->round_pairs(b->q, q, a->ldq, scale, b->rows, dims);
+		return;
 	}
+	float factors[QUERIES];
+	for (size_t r = 0; r < b->rows; r++) factors[r] = scale;
+	b->table->scale_rows(b->q, dims, q, a->ldq, factors, b->rows, dims);
 }
 
 /* The newest key is not in its tile yet: reading what was just written, a word here and there, would wait for the writing. */
@@ -216,21 +225,10 @@ static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, si
 		if (!newest) continue;
 		const float *key = b->a->new_key + b->h * dim + d;
 		float space[PACKED_DIM];
-		if (paired(b->a)) b->table->round_pairs(space, key, dims);
+		if (paired(b->a)) b->table->round_pairs(space, key, dims, 1.0f, 1, dims);
 		multiply(b, &score, TILE, b->q, words, paired(b->a) ? space : key, 1, 1, words, 1, ATTEND_FROM_C, NULL);
 	}
 	if (newest) b->scores[b->a->first_query % TILE] = score;
-}
-
-/* Probabilities of rows begin .. end-1 in pairs; what shares a word with an end of the row's lanes becomes 0. */
-static void round_probabilities(query_block *b, const attend_lane_range *lanes, size_t begin, size_t end)
-{
-	for (size_t r = begin; r < end; r++) {
-		float *p = b->scores + r * TILE;
-		if (lanes[r].lo % 2) p[lanes[r].lo - 1] = 0.0f;
-		if (lanes[r].hi % 2) p[lanes[r].hi] = 0.0f;
-		b->table->round_pairs(b->pairs + r * (TILE / 2), p, TILE);
-	}
 }
 
 /* out = start + p v over the one lane of a pair, half 0 or 1. */
@@ -336,21 +334,20 @@ static void attend_to_tile(query_block *b, size_t tile)
 	if (few && base + TILE < b->some.hi) ask_keys(a, b->h, tile + 1);
 	else if (few && b->next) ask_keys(b->next, b->next_h, b->next_tile);
 	float *scores = b->scores + begin * TILE, *max = b->max + begin, *factor = b->factor + begin;
+	float *pairs = paired(a) ? b->pairs + begin * (TILE / 2) : NULL;
 	const attend_lane_range *ranges = even && all.lo == 0 && all.hi == TILE ? NULL : lanes + begin;
 	if (attention_has_bias(a)) {
 		const float *bias[QUERIES];
 		float space[QUERIES][TILE];
 		for (size_t r = begin; r < end; r++)
 			bias[r] = attend_attention_bias(a, b->h, b->first + r, base, lanes[r].lo, lanes[r].hi, space[r]);
-		b->table->attention_rows(scores, end - begin, ranges, bias + begin, max, factor, b->sum + begin);
+		b->table->attention_rows(scores, pairs, end - begin, ranges, bias + begin, max, factor, b->sum + begin);
 	} else {
-		b->table->attention_rows(scores, end - begin, ranges, NULL, max, factor, b->sum + begin);
+		b->table->attention_rows(scores, pairs, end - begin, ranges, NULL, max, factor, b->sum + begin);
 	}
 	if (a->dropout > 0.0f)
 		for (size_t r = begin; r < end; r++)
 			attend_attention_dropout(a, b->table, b->h, b->first + r, base, lanes[r].hi, b->scores + r * TILE);
-
-	if (paired(a)) round_probabilities(b, lanes, begin, end);
 
 	const float *values = tile_values(a, b->h, tile);
 	if (even) {
@@ -436,7 +433,7 @@ static void store_new_key(const attend_attention *a, const struct attend_row_tab
 		const float *key = a->new_key + h * dim + d;
 		float space[PACKED_DIM];
 		if (paired(a)) {
-			table->round_pairs(space, key, dims);
+			table->round_pairs(space, key, dims, 1.0f, 1, dims);
 			key = space;
 		}
 		for (size_t i = 0; i < (dims + pair - 1) / pair; i++) keys[(d / pair + i) * TILE] = key[i];
@@ -461,15 +458,16 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 	if (a->new_key) store_new_key(a, table, h);
 
 	const bool logs = a->log_sum || a->probabilities;
-	float log_sums[QUERIES];
+	float log_sums[QUERIES], inverse[QUERIES];
 	for (size_t r = 0; r < b.rows; r++) {
 		float quarter[4];
 		for (size_t j = 0; j < 4; j++)
 			quarter[j] = (b.sum[r][j] + b.sum[r][j + 4]) + (b.sum[r][j + 8] + b.sum[r][j + 12]);
 		const float sum = (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
-		table->scale(b.out + r * a->ldo, b.out + r * a->ldo, sum == 0.0f ? 0.0f : 1.0f / sum, a->kv.head_dim);
+		inverse[r] = sum == 0.0f ? 0.0f : 1.0f / sum;
 		if (logs) log_sums[r] = log_of_sum(b.max[r], sum);
 	}
+	table->scale_rows(b.out, a->ldo, b.out, a->ldo, inverse, b.rows, a->kv.head_dim);
 	if (a->log_sum) memcpy(a->log_sum + h * a->tq + first, log_sums, b.rows * sizeof *log_sums);
 	if (a->probabilities) write_probabilities(&b, log_sums);
 }

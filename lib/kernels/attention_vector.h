@@ -1,10 +1,11 @@
-/* attention_vector.h: attention.c's inner loops in vectors. PRODUCT_COLUMNS from row_<level>.c (product_vector.h). */
+/* attention_vector.h: attention.c's inner loops in vectors, but for the products (product_vector.h). Where the level rounds to
+ * bf16, row_<level>.c defines ROUND_PAIRS(first, second): two vectors as one of pairs, in order. */
 #ifndef ATTEND_KERNELS_ATTENTION_VECTOR_H
 #define ATTEND_KERNELS_ATTENTION_VECTOR_H
 
+#include "lib/core/half.h"
 #include "lib/kernels/math_vector.h"
-#define PRODUCT_ADD(factor, column, sum) vf_fma(factor, column, sum)
-#include "lib/kernels/product_vector.h"
+#include "lib/kernels/row_table.h"
 
 enum { TILE = ATTEND_KV_TILE, TILE_VECTORS = TILE / LANES };
 
@@ -36,8 +37,27 @@ static inline float bias_row(float *s, attend_lane_range range, const float *bia
 	return vf_largest(vf_max(top[0], top[1]));
 }
 
+#ifdef ROUND_PAIRS
+/* Vectors v .. v+1 of a row. */
+static inline void put_pairs(float *pairs, size_t v, vf first, vf second)
+{
+	vf_store(pairs + v / 2 * LANES, ROUND_PAIRS(first, second));
+}
+#else
+static inline void put_pairs(float *pairs, size_t v, vf first, vf second)
+{
+	float p[2 * LANES];
+	vf_store(p, first);
+	vf_store(p + LANES, second);
+	for (size_t i = 0; i < LANES; i++)
+		pairs[v / 2 * LANES + i] =
+			attend_bits_f32((uint32_t)attend_f32_bf16(p[2 * i + 1]) << 16 | attend_f32_bf16(p[2 * i]));
+}
+#endif
+
 /* s = 2^(s - shift), sum = factor*sum + s. */
-static inline void exponential_row(float *s, attend_lane_range range, float shift, float factor, float *sum)
+static inline void exponential_row(float *s, float *pairs, attend_lane_range range, float shift, float factor,
+                                   float *sum)
 {
 	enum { SUMS = ATTEND_SUM_LANES / LANES };
 	vf lanes[SUMS];
@@ -45,10 +65,17 @@ static inline void exponential_row(float *s, attend_lane_range range, float shif
 	for (size_t i = 0; i < SUMS; i++) lanes[i] = vf_mul(vf_load(sum + i * LANES), vf_set(factor));
 	if (range.lo == 0 && range.hi == TILE) {
 #pragma GCC unroll 16
-		for (size_t v = 0; v < TILE_VECTORS; v++) {
+		for (size_t v = 0; v < TILE_VECTORS; v += 2) {
 			const vf p = vf_exp2(vf_sub(vf_load(s + v * LANES), vf_set(shift)));
-			vf_store(s + v * LANES, p);
+			const vf q = vf_exp2(vf_sub(vf_load(s + (v + 1) * LANES), vf_set(shift)));
+			if (pairs) {
+				put_pairs(pairs, v, p, q);
+			} else {
+				vf_store(s + v * LANES, p);
+				vf_store(s + (v + 1) * LANES, q);
+			}
 			lanes[v % SUMS] = vf_add(lanes[v % SUMS], p);
+			lanes[(v + 1) % SUMS] = vf_add(lanes[(v + 1) % SUMS], q);
 		}
 #pragma GCC unroll 4
 		for (size_t i = 0; i < SUMS; i++) vf_store(sum + i * LANES, lanes[i]);
@@ -62,11 +89,14 @@ static inline void exponential_row(float *s, attend_lane_range range, float shif
 		vf_store(s + at, p);
 		vf_store(lane, vf_add(vf_load(lane), p));
 	}
+	if (pairs == NULL) return;
+	for (size_t v = range.lo / LANES / 2 * 2; v * LANES < range.hi; v += 2)
+		put_pairs(pairs, v, vf_load(s + v * LANES), vf_load(s + (v + 1) * LANES));
 }
 
 /* All maxima before all exponentials: a row alone waits for its maximum longer than its exponentials take. */
-static void attention_rows(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
-                           float *factor, float (*sum)[ATTEND_SUM_LANES])
+static void attention_rows(float *s, float *pairs, size_t rows, const attend_lane_range *ranges,
+                           const float *const *bias, float *max, float *factor, float (*sum)[ATTEND_SUM_LANES])
 {
 	static const attend_lane_range whole = {0, TILE};
 	float top[ATTEND_QUERY_ROWS], shift[ATTEND_QUERY_ROWS];
@@ -80,8 +110,13 @@ static void attention_rows(float *s, size_t rows, const attend_lane_range *range
 		vf_put(factor + r, vf_select(vf_less_equal(after, before), vf_set(1.0f), vf_exp2(vf_sub(before, finite))),
 		       part);
 	});
-	for (size_t r = 0; r < rows; r++)
-		exponential_row(s + r * TILE, ranges ? ranges[r] : whole, shift[r], factor[r], sum[r]);
+	if (pairs)
+		for (size_t r = 0; r < rows; r++)
+			exponential_row(s + r * TILE, pairs + r * (TILE / 2), ranges ? ranges[r] : whole, shift[r], factor[r],
+			                sum[r]);
+	else
+		for (size_t r = 0; r < rows; r++)
+			exponential_row(s + r * TILE, NULL, ranges ? ranges[r] : whole, shift[r], factor[r], sum[r]);
 }
 
 /* scale*s + bias in the lanes of m. */
@@ -122,7 +157,6 @@ static void transpose(float *tile, const float *x, size_t ldx, size_t count, siz
 
 static void attention_table(struct attend_row_table *table)
 {
-	table->product = product;
 	table->attention_rows = attention_rows;
 	table->attention_probabilities = attention_probabilities;
 	table->transpose = transpose;

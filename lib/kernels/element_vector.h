@@ -81,6 +81,15 @@ static void scale(float *y, const float *x, float factor, size_t count)
 	FOR_VECTORS(i, part, count, vf_put(y + i, vf_mul(f, vf_get(x + i, part)), part));
 }
 
+static void scale_rows(float *y, size_t ldy, const float *x, size_t ldx, const float *factors, size_t rows,
+                       size_t width)
+{
+	for (size_t r = 0; r < rows; r++, y += ldy, x += ldx) {
+		const vf factor = vf_set(factors[r]);
+		FOR_VECTORS(i, part, width, { vf_put(y + i, vf_mul(factor, vf_get(x + i, part)), part); });
+	}
+}
+
 static void multiply(float *y, const float *a, const float *b, size_t count)
 {
 	FOR_VECTORS(i, part, count, vf_put(y + i, vf_mul(vf_get(a + i, part), vf_get(b + i, part)), part));
@@ -286,6 +295,7 @@ static void element_table(struct attend_row_table *table)
 	table->add_scaled = add_scaled;
 	table->add_rows = add_rows;
 	table->scale = scale;
+	table->scale_rows = scale_rows;
 	table->multiply = multiply;
 	table->sum_squares = sum_squares;
 	table->all_finite = all_finite;

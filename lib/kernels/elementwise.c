@@ -26,6 +26,12 @@ static void scale(float *y, const float *x, float factor, size_t count)
 	for (size_t i = 0; i < count; i++) y[i] = factor * x[i];
 }
 
+static void scale_rows(float *y, size_t ldy, const float *x, size_t ldx, const float *factors, size_t rows,
+                       size_t width)
+{
+	for (size_t r = 0; r < rows; r++) scale(y + r * ldy, x + r * ldx, factors[r], width);
+}
+
 static void multiply(float *y, const float *a, const float *b, size_t count)
 {
 	for (size_t i = 0; i < count; i++) y[i] = a[i] * b[i];
@@ -51,6 +57,7 @@ void attend_elementwise_portable(struct attend_row_table *table)
 	table->add_scaled = add_scaled;
 	table->add_rows = add_rows;
 	table->scale = scale;
+	table->scale_rows = scale_rows;
 	table->multiply = multiply;
 	table->sum_squares = sum_squares;
 	table->all_finite = all_finite;

@@ -203,7 +203,7 @@ typedef struct attend_attention {
 	size_t dense_ldh, dense_ldi;
 	float *probabilities; /* out, [H][tq][tk] before dropout, or NULL */
 	float *log_sum;       /* out, [H][tq]: log sum exp of s, for backward, or NULL */
-	float dropout;        /* 0: none; kept elements are scaled by 1/(1-p) */
+	float dropout;        /* 0: none; kept elements are scaled by 1/(1-p). kv of type F32 alone */
 	uint64_t dropout_seed,
 		dropout_stream; /* element (h,i,j) draws counter (h*tq + i)*tk + j; see attend_dropout_forward */
 } attend_attention;

@@ -27,7 +27,7 @@ static void store_key_pairs(const struct attend_row_table *table, float *keys, c
 	float words[TILE * (DIMS / 2)];
 	for (size_t d = 0; d < dim; d += DIMS) {
 		const size_t dims = dim - d < DIMS ? dim - d : DIMS, each = (dims + 1) / 2;
-		for (size_t i = 0; i < count; i++) table->round_pairs(words + i * each, k + i * ldk + d, dims);
+		table->round_pairs(words, k + d, ldk, 1.0f, count, dims);
 		table->transpose(keys + d / 2 * TILE, words, each, count, each);
 	}
 }

@@ -29,8 +29,9 @@ struct attend_row_table {
 	 * (vdpbf16ps's order and rounding at each level that has it). */
 	void (*product_pairs)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
 	                      size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors);
-	/* words [ceil(count/2)] = x [count] rounded to bf16, two in a word, even ones low; an odd count ends with a 0. */
-	void (*round_pairs)(float *words, const float *x, size_t count);
+	/* words [rows][ceil(count/2)] = factor*x rounded to bf16, two in a word, even ones low; an odd count ends with a 0. Rows of
+	 * x lie ldx apart. */
+	void (*round_pairs)(float *words, const float *x, size_t ldx, float factor, size_t rows, size_t count);
 	/* words [count] = even[i] low, odd[i] high, rounded to bf16. */
 	void (*weave_pairs)(float *words, const float *even, const float *odd, size_t count);
 
@@ -38,9 +39,11 @@ struct attend_row_table {
 	 * range (ranges NULL: all lanes of all rows), bias NULL or [rows] of which each may be NULL and is read in them only:
 	 *   s = s + log2 e bias ; max' = max(max, s) ; factor = 2^(max - max') ; s = 2^(s - max') ;
 	 *   sum = factor*sum + s, lane j % 16 collecting key j
-	 * The other lanes of s are left without meaning. An empty range gives factor 1. */
-	void (*attention_rows)(float *s, size_t rows, const attend_lane_range *ranges, const float *const *bias, float *max,
-	                       float *factor, float (*sum)[ATTEND_SUM_LANES]);
+	 * The other lanes of s are left without meaning. An empty range gives factor 1.
+	 * pairs [rows][ATTEND_KV_TILE/2], or NULL: s rounded to bf16 in the words of the range, 0 where it has one half of a word;
+	 * s itself is then left without meaning. */
+	void (*attention_rows)(float *s, float *pairs, size_t rows, const attend_lane_range *ranges,
+	                       const float *const *bias, float *max, float *factor, float (*sum)[ATTEND_SUM_LANES]);
 	/* s = exp(scale*s + bias - log_sum) in lanes lo..hi-1, 0 in the others. */
 	void (*attention_probabilities)(float *s, size_t lo, size_t hi, float scale, const float *bias, float log_sum);
 	/* Rows of k or v, [count <= ATTEND_KV_TILE, head_dim] with ldx, as columns 0..count-1 of tile [head_dim][ATTEND_KV_TILE]. */
@@ -65,6 +68,9 @@ struct attend_row_table {
 	/* y [width] += columns of n rows that lie ld apart, rows rising. */
 	void (*add_rows)(float *y, const float *x, size_t ld, size_t n, size_t width);
 	void (*scale)(float *y, const float *x, float factor, size_t count); /* y = factor*x */
+	/* y = factors[r]*x of rows of `width` that lie ldy and ldx apart. */
+	void (*scale_rows)(float *y, size_t ldy, const float *x, size_t ldx, const float *factors, size_t rows,
+	                   size_t width);
 	void (*multiply)(float *y, const float *a, const float *b, size_t count);
 	double (*sum_squares)(const float *x, size_t count);
 	bool (*all_finite)(const float *x, size_t count);
