@@ -114,6 +114,9 @@ struct attend_gemm_table {
 	void (*quantize)(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high);
 	/* Nearest bf16, ties to even, NaN stays NaN. */
 	void (*round_bf16)(uint16_t *y, const float *x, size_t k);
+	/* A bf16 block from f32 rows, x[r*stride]: block[s*rows + r] = x[r*stride + 2s] low, x[r*stride + 2s+1] high, rounded; 0 behind
+	 * k. Where a kernel takes bf16 blocks that are not tiled; else NULL. */
+	void (*lay_bf16)(float *block, const float *x, size_t stride, size_t rows, size_t k);
 	/* Words of two bf16: y[j] = even[j] low, odd[j] high. Where a kernel takes bf16 blocks; else NULL. */
 	void (*pair_bf16)(float *y, const float *even, const float *odd, size_t count);
 	void (*finish)(const attend_tile_out *out);

@@ -48,6 +48,10 @@ static void pair_rows(const struct attend_gemm_table *table, float *words, const
 void attend_left_round(const attend_left *left, float *block, const float *x, size_t rows)
 {
 	const size_t all = left->steps * left->kernel->unit;
+	if (left->table->lay_bf16 && !left->kernel->tiled) {
+		left->table->lay_bf16(block, x, left->stride_row, rows, left->k);
+		return;
+	}
 	float words[ATTEND_GEMM_MAX_MR * PART / 2];
 	for (size_t s0 = 0; s0 < all; s0 += PART / 2) {
 		const size_t steps = all - s0 < PART / 2 ? all - s0 : PART / 2;
