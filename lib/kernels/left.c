@@ -139,6 +139,14 @@ size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type
 	                        behind + (type >= ATTEND_PACK_INT8 ? 2 * attend_product_bytes(m, 1, sizeof(float)) : 0));
 }
 
+/* As many blocks for every thread where each keeps to its rows. */
+static attend_runs blocks_of(const attend_kernel *kernel, size_t m)
+{
+	if (kernel->tiled) return attend_runs_whole(m, kernel->mr);
+	const size_t threads = (size_t)attend_threads(), count = m / kernel->mr + (m % kernel->mr != 0);
+	return attend_runs_in(m, m / threads >= ATTEND_SHARE_ROWS ? (count + threads - 1) / threads * threads : count);
+}
+
 attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *table, attend_pack_type type,
                              const float *x, size_t stride_row, size_t stride_k, size_t m, size_t k)
 {
@@ -152,7 +160,7 @@ attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *tabl
 		.stride_k = stride_k,
 		.k = k,
 		.steps = attend_type_steps(table, type, k),
-		.runs = kernel->tiled ? attend_runs_whole(m, kernel->mr) : attend_runs_of(m, kernel->mr),
+		.runs = blocks_of(kernel, m),
 		.blocks = scratch,
 	};
 	if (type >= ATTEND_PACK_INT8) {
@@ -162,7 +170,8 @@ attend_left attend_left_plan(void *scratch, const struct attend_gemm_table *tabl
 		left.zero = (int32_t *)(void *)(at + each);
 		left.blocks = (float *)(void *)(at + 2 * each);
 	}
-	if (m == 1 && kernel->form == ATTEND_BLOCK_F32 && stride_k == 1 && left.steps * kernel->unit == k) {
+	const bool one = m == 1 && kernel->form == ATTEND_BLOCK_F32 && stride_k == 1 && left.steps * kernel->unit == k;
+	if (one || stride_row == ATTEND_LAID) {
 		left.in_place = true;
 		left.blocks = (float *)(uintptr_t)x; /* only read */
 	}

@@ -9,6 +9,13 @@ size_t attend_linear_scratch(const attend_packed *w, size_t m)
 	return attend_left_bytes(attend_gemm_kernels(), w->type, m, w->k);
 }
 
+bool attend_linear_lays(attend_pack_type type, size_t n, size_t m)
+{
+	enum { ROWS = 32 }; /* fewer take as long one way as the other */
+	const struct attend_gemm_table *table = attend_gemm_kernels();
+	return type == ATTEND_PACK_BF16 && table->lay_bf16 && n % table->nr == 0 && m >= ROWS;
+}
+
 /* The weights are in `product`: all else of y = epilogue(x W^T). */
 static void run(attend_product *product, float *y, size_t ldy, const float *x, size_t ldx, size_t m,
                 const attend_epilogue *epilogue, void *scratch)

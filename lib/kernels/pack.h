@@ -60,8 +60,13 @@ void attend_pack_int4_avx512(unsigned char *step, size_t nr, size_t column, cons
 /* Run the task over 0 .. tasks-1, on the team if the work (in elements) is worth it. */
 void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work);
 
+/* Rows for each thread from which on a thread keeps to its rows and reads all weights, rather than to its columns: every
+ * operation cuts rows alike, so they stay in the cache of its core. */
+enum { ATTEND_SHARE_ROWS = 32 };
+
 /* The left operand: m rows of k inputs, element (r, i) at x[r*stride_row + i*stride_k] (one of them is 1; stride_k other
- * than 1 for F32 and BF16 alone), and the blocks in scratch that it is laid out in, one after the other. */
+ * than 1 for F32 and BF16 alone), and the blocks in scratch that it is laid out in, one after the other. How many rows a block has
+ * follows from m and the number of threads alone. stride_row ATTEND_LAID: x is blocks already. */
 typedef struct attend_left {
 	const struct attend_gemm_table *table;
 	const attend_kernel *kernel;
@@ -71,7 +76,7 @@ typedef struct attend_left {
 	float *blocks;
 	float *x_scale; /* [m]: int8 and int4 forms */
 	int32_t *zero;  /* [m] */
-	bool in_place;  /* one f32 row is its own block: nothing to fill */
+	bool in_place;  /* x is laid out: by the product before, or because one f32 row is its own block */
 } attend_left;
 
 size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t m, size_t k);
@@ -99,7 +104,7 @@ void attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t pan
 typedef struct attend_product {
 	attend_pack_type type;
 	float *y;
-	size_t ldy;
+	size_t ldy; /* or ATTEND_LAID */
 	size_t m, n, k;
 	const float *x; /* as attend_left's */
 	size_t stride_row, stride_k;

@@ -21,9 +21,6 @@ enum { L2_PARTS = 4 };
 /* Nanoseconds of work for which the team is called, and that a task should take at least. */
 enum { TEAM_NS = 8000, TASK_NS = 2000 };
 
-/* Rows for each thread from which on a thread keeps to its rows and reads all weights, rather than to its columns: every
- * operation cuts rows alike, so they stay in the cache of its core. */
-enum { SHARE_ROWS = 32 };
 /* Chunks that threads may share: their rows are laid out by whoever comes first. */
 enum { SHARED_CHUNKS = 64 };
 
@@ -59,6 +56,14 @@ static size_t chunk_start(const product_job *job, size_t chunk)
 	return chunk * job->left.runs.count / job->chunks;
 }
 
+/* Where the next product has a tile of y in its blocks: the same rows are a block of that one. */
+static float *laid_place(const product_job *job, size_t row, size_t rows, size_t column)
+{
+	const attend_product *p = job->product;
+	const size_t depth = attend_type_depth(p->type);
+	return p->y + row * (p->n / depth) + rows * (column / depth);
+}
+
 /* Everything behind the sum; `tile` is overwritten when there is an activation. */
 static void epilogue_tile(const product_job *job, float *tile, size_t row, size_t rows, const unsigned char *panel,
                           size_t column)
@@ -66,7 +71,9 @@ static void epilogue_tile(const product_job *job, float *tile, size_t row, size_
 	const attend_product *p = job->product;
 	const attend_epilogue *e = &p->epilogue;
 	const struct attend_gemm_table *table = job->table;
-	const size_t rest = p->n - column;
+	const bool laid = p->ldy == ATTEND_LAID;
+	float *y = laid ? tile : p->y + row * p->ldy + column;
+	const size_t rest = p->n - column, ldy = laid ? table->nr : p->ldy;
 	attend_tile_out out = {
 		.tile = tile,
 		.rows = rows,
@@ -98,8 +105,8 @@ static void epilogue_tile(const product_job *job, float *tile, size_t row, size_
 		/* Columns behind the last are zeros of the panel: what becomes of them is not stored. */
 		const bool straight = e->act != ATTEND_ACT_NONE && !e->multiply && !e->residual && out.columns == table->nr;
 		if (straight) {
-			attend_row_kernels()->activation(p->y + row * p->ldy + column, p->ldy, tile, table->nr, e->act, rows,
-			                                 table->nr);
+			attend_row_kernels()->activation(y, ldy, tile, table->nr, e->act, rows, table->nr);
+			if (laid) table->lay_bf16(laid_place(job, row, rows, column), tile, table->nr, rows, table->nr);
 			return;
 		}
 		if (e->act != ATTEND_ACT_NONE)
@@ -109,9 +116,10 @@ static void epilogue_tile(const product_job *job, float *tile, size_t row, size_
 	out.ld_multiply = e->ld_multiply;
 	out.residual = e->residual ? e->residual + row * e->ld_residual + column : NULL;
 	out.ld_residual = e->ld_residual;
-	out.y = p->y + row * p->ldy + column;
-	out.ldy = p->ldy;
+	out.y = y;
+	out.ldy = ldy;
 	table->finish(&out);
+	if (laid) table->lay_bf16(laid_place(job, row, rows, column), tile, table->nr, rows, table->nr);
 }
 
 /* Ask for the lines of a block's outputs, and of what is added to them, while its last sums are computed: rows of a matrix
@@ -122,9 +130,14 @@ static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t 
 	const attend_epilogue *e = &p->epilogue;
 	const float *more[] = {e->residual != p->y ? e->residual : NULL, e->multiply};
 	const size_t ld[] = {e->ld_residual, e->ld_multiply}, nr = job->table->nr;
-	float *y = p->y + row * p->ldy + column;
-	for (size_t r = 0; r < rows; r++, y += p->ldy) {
-		for (size_t j = 0; j < nr; j += 16) __builtin_prefetch(y + j, 1);
+	if (p->ldy == ATTEND_LAID) {
+		const float *laid = laid_place(job, row, rows, column);
+		for (size_t j = 0; j < rows * nr / attend_type_depth(p->type); j += 16) __builtin_prefetch(laid + j, 1);
+	} else {
+		float *y = p->y + row * p->ldy + column;
+		for (size_t r = 0; r < rows; r++, y += p->ldy) {
+			for (size_t j = 0; j < nr; j += 16) __builtin_prefetch(y + j, 1);
+		}
 	}
 	for (size_t i = 0; i < 2; i++) {
 		const float *x = more[i] ? more[i] + row * ld[i] + column : NULL;
@@ -275,12 +288,7 @@ static void share(product_job *job)
 		!alone && job->chunks <= SHARED_CHUNKS && parts > 1 && p->n % (parts * nr) == 0 && panels / parts >= threads;
 	job->parts = job->by_columns ? parts : 1;
 	const size_t even = (job->chunks + threads - 1) / threads * threads;
-	if (!job->by_columns && even <= left->runs.count && p->m / even >= SHARE_ROWS) {
-		/* Chunks of as many blocks each, where that makes blocks only a little lower. */
-		const size_t blocks = (left->runs.count + even - 1) / even * even;
-		if (!left->kernel->tiled && p->m * 3 >= blocks * mr * 2) left->runs = attend_runs_in(p->m, blocks);
-		job->chunks = even;
-	}
+	if (!job->by_columns && even <= left->runs.count && p->m / even >= ATTEND_SHARE_ROWS) job->chunks = even;
 	const size_t cost = panel_cost(p->m / job->chunks, job->panel_bytes, left->kernel->rate);
 	size_t groups = attend_runs_of(panels / job->parts, 1 + TASK_NS / (cost + 1)).count;
 	if (job->by_columns) groups = groups > threads ? groups / threads * threads : threads;

@@ -13,8 +13,8 @@ static attend_norm_kind kind(const attend_pass *pass)
 	return pass->arch->norm;
 }
 
-/* h [N,F] = act(...) of this run, from x = n or from what was kept. */
-static void activate(const attend_pass *pass, float *h, const float *n)
+/* h [N,F], or laid out for the next product, = act(...) of this run, from x = n. */
+static void activate(const attend_pass *pass, float *h, size_t ldh, const float *n)
 {
 	const attend_stack_arch *arch = pass->arch;
 	const size_t f = arch->intermediate, d = arch->hidden;
@@ -25,9 +25,9 @@ static void activate(const attend_pass *pass, float *h, const float *n)
 		attend_linear_run(pass->session, &b->up, acts->up, f, n, d, pass->rows, NULL);
 		e.multiply = acts->up;
 		e.ld_multiply = f;
-		attend_linear_run(pass->session, &b->gate, h, f, n, d, pass->rows, &e);
+		attend_linear_run(pass->session, &b->gate, h, ldh, n, d, pass->rows, &e);
 	} else {
-		attend_linear_run(pass->session, &b->up, h, f, n, d, pass->rows, &e);
+		attend_linear_run(pass->session, &b->up, h, ldh, n, d, pass->rows, &e);
 	}
 }
 
@@ -69,10 +69,13 @@ void attend_ffn_forward(attend_pass *pass)
 	for (size_t at = 0; at < rows; at += most) {
 		attend_pass part = *pass;
 		part.rows = rows - at < most ? rows - at : most;
-		activate(&part, h, n + at * d);
+		const bool laid = !pass->keep && !pass->state->dropout &&
+		                  attend_linear_lays_for(arch->gated ? &b->gate : &b->up, &b->down, part.rows);
+		const size_t ldh = laid ? ATTEND_LAID : f;
+		activate(&part, h, ldh, n + at * d);
 		attend_site_dropout(session, pass->stack, pass->run, ATTEND_SITE_ACTIVATION, arch->dropout_activation, h,
 		                    part.rows * f);
-		attend_residual_run(&part, &b->down, sum + at * d, h, f, s->x + at * d, ATTEND_SITE_FFN_OUTPUT,
+		attend_residual_run(&part, &b->down, sum + at * d, h, ldh, s->x + at * d, ATTEND_SITE_FFN_OUTPUT,
 		                    arch->no_ffn_output_dropout ? 0.0f : arch->dropout_hidden);
 	}
 	if (!pre) attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, s->y, s->z, rows, d, s->mean, s->rstd);

@@ -18,6 +18,16 @@ void attend_linear_run(attend_session *session, const attend_linear *w, float *y
 	attend_lap_linear(session, ATTEND_LAP_LINEAR, w, rows);
 }
 
+static attend_pack_type type_of(const attend_linear *w)
+{
+	return atomic_load_explicit(&w->ready, memory_order_acquire) ? w->packed.type : w->unpacked.type;
+}
+
+bool attend_linear_lays_for(const attend_linear *w, const attend_linear *next, size_t rows)
+{
+	return type_of(w) == type_of(next) && w->out == next->in && attend_linear_lays(type_of(w), w->out, rows);
+}
+
 /* dx (+)= dy W ; dW += dy^T x ; db += column sums of dy; part by part. Mixed precision: from the f32 values, rounded as
  * forward rounded them. */
 void attend_linear_run_backward(attend_session *session, attend_linear *w, float *dx, size_t lddx, bool overwrite,

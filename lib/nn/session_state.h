@@ -212,6 +212,9 @@ void attend_lap_attention(const attend_pass *pass, attend_lap_kind kind, bool cr
 /* y [rows,out] = epilogue(x W^T + bias); `epilogue` NULL: plain. The linear is prepared. */
 void attend_linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
                        size_t ldx, size_t rows, const attend_epilogue *epilogue);
+/* Whether x of `next` is what `w` makes of so many rows without being f32 in between: ATTEND_LAID then is ldy of the one and ldx
+ * of the other. */
+bool attend_linear_lays_for(const attend_linear *w, const attend_linear *next, size_t rows);
 /* dx (NULL: not wanted; overwrite: =, else +=), gradients of the parts that learn. */
 void attend_linear_run_backward(attend_session *session, attend_linear *w, float *dx, size_t lddx, bool overwrite,
                                 const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows);

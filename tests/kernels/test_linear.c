@@ -212,6 +212,46 @@ static void epilogues(void **state)
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
 }
 
+/* Rows that one product lays out for the next give what f32 rows in between give. */
+static void laid_rows(void **state)
+{
+	(void)state;
+	enum { N = 96, K = 37, LAST = 45, MOST = 300 };
+	static const size_t rows[] = {32, 33, 64, 77, 150, 299, MOST};
+	guarded x = guarded_random(MOST * K, 1, -1.0f, 1.0f), first = guarded_random(N * K, 2, -1.0f, 1.0f),
+			second = guarded_random(LAST * N, 3, -1.0f, 1.0f), bias = guarded_random(N, 3, -1.0f, 1.0f),
+			gate = guarded_random(MOST * N, 5, -1.0f, 1.0f);
+	guarded h = guarded_make(MOST * N, 0), y = guarded_make(MOST * LAST, 1), want = guarded_make(MOST * LAST, 2);
+	FOR_LEVELS(level)
+	{
+		FOR_TYPES(type)
+		{
+			matrix up = matrix_of(type, N, K, first.data), down = matrix_of(type, LAST, N, second.data);
+			for (size_t i = 0; i < 4 * sizeof rows / sizeof *rows; i++) {
+				const size_t m = rows[i / 4];
+				if (!attend_linear_lays(type, N, m)) continue;
+				const attend_epilogue e = {.bias = bias.data,
+				                           .act = i & 1 ? ATTEND_ACT_GELU : ATTEND_ACT_NONE,
+				                           .multiply = i & 2 ? gate.data : NULL,
+				                           .ld_multiply = N};
+				guarded laid = guarded_make(attend_linear_scratch(&down.packed, m) / sizeof(float), 0);
+				attend_set_threads(1 + (int)(i % 3));
+				forward(h.data, N, x.data, K, m, &up, &e);
+				forward(want.data, LAST, h.data, N, m, &down, NULL);
+				forward(laid.data, ATTEND_LAID, x.data, K, m, &up, &e);
+				forward(y.data, LAST, laid.data, ATTEND_LAID, m, &down, NULL);
+				assert_same_bits(y.data, want.data, m * LAST);
+				guarded_free(&laid);
+			}
+			matrix_free(&up);
+			matrix_free(&down);
+		}
+	}
+	attend_set_threads(0);
+	guarded *all[] = {&x, &first, &second, &bias, &gate, &h, &y, &want};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
+}
+
 /* ---- One answer: a row's bits do not depend on the others, on their number, on its place or on the threads --------------- */
 static void one_answer(void **state)
 {
@@ -490,14 +530,9 @@ static void bench(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(against_double),
-		cmocka_unit_test(int4_error),
-		cmocka_unit_test(epilogues),
-		cmocka_unit_test(one_answer),
-		cmocka_unit_test(one_answer_for_subnormals),
-		cmocka_unit_test(sources),
-		cmocka_unit_test(empty),
-		cmocka_unit_test(not_finite),
+		cmocka_unit_test(against_double), cmocka_unit_test(int4_error), cmocka_unit_test(epilogues),
+		cmocka_unit_test(laid_rows),      cmocka_unit_test(one_answer), cmocka_unit_test(one_answer_for_subnormals),
+		cmocka_unit_test(sources),        cmocka_unit_test(empty),      cmocka_unit_test(not_finite),
 	};
 	if (bench_asked(argc, argv)) {
 		bench(argc, argv);
