@@ -24,16 +24,6 @@ typedef struct builder {
 	size_t block_capacity;
 } builder;
 
-static int compare_keys(const void *a, const void *b)
-{
-	const attend_trie_key *x = a, *y = b;
-	const size_t size = x->size < y->size ? x->size : y->size;
-	const int order = size > 0 ? memcmp(x->text, y->text, size) : 0;
-	if (order != 0) return order;
-	if (x->size != y->size) return x->size < y->size ? -1 : 1;
-	return (x->value > y->value) - (x->value < y->value);
-}
-
 static attend_status add_block(builder *b)
 {
 	attend_trie *trie = b->trie;
@@ -93,15 +83,54 @@ static void take(builder *b, uint32_t base, const unsigned char *labels, size_t 
 	block->free_count -= count;
 }
 
-/* Place the children of keys[0 .. count - 1], which share `depth` bytes and are longer than that; *base gets their base.
- * Depth first with an own stack: keys can be long. */
+/* ---- Placing ---- */
+
+enum { FEW = 16 };
+
+/* Order keys by their byte at `depth`, which all of them have: many through `spare`, counted. */
+static void order_keys(attend_trie_key *keys, attend_trie_key *spare, size_t count, uint32_t depth)
+{
+	if (count <= FEW) {
+		for (size_t i = 1; i < count; i++) {
+			const attend_trie_key key = keys[i];
+			size_t at = i;
+			for (; at > 0 && (unsigned char)keys[at - 1].text[depth] > (unsigned char)key.text[depth]; at--)
+				keys[at] = keys[at - 1];
+			keys[at] = key;
+		}
+		return;
+	}
+	size_t ends[257] = {0};
+	for (size_t k = 0; k < count; k++) ends[(unsigned char)keys[k].text[depth] + 1]++;
+	for (size_t c = 0; c < 256; c++) ends[c + 1] += ends[c];
+	memcpy(spare, keys, count * sizeof *keys);
+	for (size_t k = 0; k < count; k++) keys[ends[(unsigned char)spare[k].text[depth]]++] = spare[k];
+}
+
+/* Move the keys that are no longer than `depth` to the front and return how many they are; *value: their largest value + 1. */
+static size_t take_ended(attend_trie_key *keys, size_t count, uint32_t depth, uint32_t *value)
+{
+	size_t ended = 0;
+	*value = 0;
+	for (size_t k = 0; k < count; k++) {
+		if (keys[k].size > depth) continue;
+		const attend_trie_key key = keys[k];
+		if ((uint32_t)key.value + 1 > *value) *value = (uint32_t)key.value + 1;
+		keys[k] = keys[ended];
+		keys[ended++] = key;
+	}
+	return ended;
+}
+
+/* A node whose children are to be placed: keys that share `depth` bytes and are longer than that. */
 typedef struct frame {
-	size_t first, last; /* keys */
+	size_t first, last;
 	uint32_t depth;
 	uint32_t parent; /* cell whose base is to be set; UINT32_MAX: the root */
 } frame;
 
-static attend_status place(builder *b, const attend_trie_key *keys, size_t count)
+/* Depth first with an own stack: keys can be long. A level orders its keys by one byte, so that all is linear in their bytes. */
+static attend_status place(builder *b, attend_trie_key *keys, attend_trie_key *spare, size_t count)
 {
 	frame *stack = NULL;
 	size_t capacity = 0, depth = 0;
@@ -111,6 +140,7 @@ static attend_status place(builder *b, const attend_trie_key *keys, size_t count
 		const frame f = stack[--depth];
 		unsigned char labels[256];
 		size_t starts[257], children = 0;
+		order_keys(keys + f.first, spare, f.last - f.first, f.depth);
 		for (size_t k = f.first; k < f.last; k++) {
 			const unsigned char c = (unsigned char)keys[k].text[f.depth];
 			if (children > 0 && labels[children - 1] == c) continue;
@@ -125,12 +155,12 @@ static attend_status place(builder *b, const attend_trie_key *keys, size_t count
 		else b->trie->cells[f.parent].base = base;
 		if ((status = attend_grow(&stack, &capacity, depth + children, sizeof *stack, "trie")) != ATTEND_OK) break;
 		for (size_t i = 0; i < children; i++) {
-			size_t k = starts[i];
-			uint32_t value = 0;
-			while (k < starts[i + 1] && keys[k].size == f.depth + 1)
-				value = (uint32_t)keys[k++].value + 1; /* the largest is last */
+			const size_t size = starts[i + 1] - starts[i];
+			uint32_t value;
+			const size_t ended = take_ended(keys + starts[i], size, f.depth + 1, &value);
 			b->trie->cells[base ^ labels[i]] = (attend_trie_cell){ATTEND_TRIE_DEAD, labels[i] | value << 9};
-			if (k < starts[i + 1]) stack[depth++] = (frame){k, starts[i + 1], f.depth + 1, base ^ labels[i]};
+			if (ended < size)
+				stack[depth++] = (frame){starts[i] + ended, starts[i + 1], f.depth + 1, base ^ labels[i]};
 		}
 	}
 	free(stack);
@@ -144,13 +174,15 @@ attend_status attend_trie_build(attend_trie *trie, attend_trie_key *keys, size_t
 		if (keys[i].value < 0 || keys[i].value >= ATTEND_TRIE_VALUE_LIMIT)
 			return attend_fail(ATTEND_ERR_UNSUPPORTED, "token id %d is out of range (0 to %d)", keys[i].value,
 			                   ATTEND_TRIE_VALUE_LIMIT - 1);
-	if (count > 1) qsort(keys, count, sizeof *keys, compare_keys);
-	size_t first = 0;
-	while (first < count && keys[first].size == 0) first++;
+	attend_trie_key *spare = attend_alloc_array(count, sizeof *spare);
+	if (spare == NULL) return attend_fail_memory(count * sizeof *spare, "trie");
+	uint32_t unused;
+	const size_t empty = take_ended(keys, count, 0, &unused);
 	builder b = {trie, 0, NULL, 0};
 	attend_status status = add_block(&b); /* block 0: where leaves lead to */
-	if (status == ATTEND_OK && first < count) status = place(&b, keys + first, count - first);
+	if (status == ATTEND_OK && empty < count) status = place(&b, keys + empty, spare, count - empty);
 	free(b.blocks);
+	free(spare);
 	if (status != ATTEND_OK) attend_trie_free(trie);
 	return status;
 }

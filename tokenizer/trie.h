@@ -24,7 +24,7 @@ typedef struct attend_trie_key {
 	int32_t value;
 } attend_trie_key;
 
-/* Build from `count` keys, sorted in place; of equal keys the one with the largest value counts; empty keys are left out.
+/* Build from `count` keys, whose order changes; of equal keys the one with the largest value counts; empty keys are left out.
  * NOMEM; UNSUPPORTED: a value out of range. On failure the trie is empty. */
 attend_status attend_trie_build(attend_trie *trie, attend_trie_key *keys, size_t count);
 void attend_trie_free(attend_trie *trie);
