@@ -132,13 +132,16 @@ void attend_bf16_expand_neon(unsigned char *to, const unsigned char *panel, size
 }
 
 /* Four rows of four into columns at a time; what is left over goes word by word. */
-void attend_interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+void attend_interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                            size_t ahead)
 {
 	const size_t j4 = columns / 4 * 4, i4 = k / 4 * 4;
 	for (size_t j = 0; j < j4; j += 4) {
 		const float *from = src + j * stride;
 		float *to = dst + j;
 		for (size_t i = 0; i < i4; i += 4, to += 4 * width) {
+			for (size_t c = 0; ahead && c < 4 && i % 16 == 0; c++)
+				__builtin_prefetch(from + c * stride + i + ahead, 0, 2);
 			const float32x4_t a = vld1q_f32(from + i), b = vld1q_f32(from + stride + i);
 			const float32x4_t c = vld1q_f32(from + 2 * stride + i), d = vld1q_f32(from + 3 * stride + i);
 			const float32x4_t ab0 = vtrn1q_f32(a, b), ab1 = vtrn2q_f32(a, b), cd0 = vtrn1q_f32(c, d),

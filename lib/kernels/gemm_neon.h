@@ -57,7 +57,8 @@ void attend_f32_tile_neon(float *tile, const float *block, const unsigned char *
                           bool add, attend_ahead ahead);
 void attend_bf16_tile_neon(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
                            bool add, attend_ahead ahead);
-void attend_interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_interleave_neon(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                            size_t ahead);
 void attend_bf16_expand_neon(unsigned char *to, const unsigned char *panel, size_t steps);
 bool attend_range_neon(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_neon(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,

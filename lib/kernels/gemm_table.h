@@ -99,9 +99,11 @@ struct attend_gemm_table {
 	attend_kernel kernel[ATTEND_PACK_TYPES];
 
 	/* Any 32-bit words; columns behind `columns` become 0.
-	 * interleave: dst [k][width], dst[i*width + j] = src[j*stride + i], columns <= width.
+	 * interleave: dst [k][width], dst[i*width + j] = src[j*stride + i], columns <= width. Columns lie too far apart for the
+	 * hardware to see the next one coming: it asks for the words that lie `ahead` behind those that it reads (0: for none).
 	 * gather: dst [ceil(columns/width)][k][width], dst[b*k*width + i*width + j] = src[i*stride + b*width + j]. */
-	void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+	void (*interleave)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+	                   size_t ahead);
 	void (*gather)(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 
 	/* One group of weights w [32] into its place in a step of an INT4 panel: for each pair of fours of inputs, nr columns of

@@ -10,7 +10,7 @@ enum { PART = 256 };
 
 static void block_f32(const attend_left *j, float *block, const float *x, size_t rows)
 {
-	j->table->interleave(block, x, j->stride_row, rows, rows, j->k);
+	j->table->interleave(block, x, j->stride_row, rows, rows, j->k, 0);
 	memset(block + j->k * rows, 0, (j->steps * j->kernel->unit - j->k) * rows * sizeof *block);
 }
 
@@ -53,7 +53,7 @@ static void row_scale(const attend_left *j, const float *x, float *scale, float 
 void attend_left_lay(const attend_left *j, float *block, const float *words, size_t stride, size_t rows, size_t steps)
 {
 	if (!j->kernel->tiled) {
-		j->table->interleave(block, words, stride, rows, rows, steps);
+		j->table->interleave(block, words, stride, rows, rows, steps, 0);
 		return;
 	}
 	for (size_t s = 0; s < steps; s += 16) {

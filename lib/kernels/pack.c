@@ -57,12 +57,14 @@ void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work)
 	for (size_t i = 0; i < tasks; i++) task(arg, i, 0);
 }
 
-void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                                size_t ahead)
 {
 	/* Sixteen steps of k at a time: a cache line of every column is read whole. */
 	for (size_t i0 = 0; i0 < k; i0 += 16) {
 		const size_t i1 = i0 + 16 < k ? i0 + 16 : k;
 		for (size_t j = 0; j < width; j++) {
+			if (ahead && j < columns) __builtin_prefetch(src + j * stride + i0 + ahead);
 			for (size_t i = i0; i < i1; i++) dst[i * width + j] = j < columns ? src[j * stride + i] : 0.0f;
 		}
 	}
@@ -96,7 +98,7 @@ static void panel_task(void *arg, size_t index, unsigned worker)
 	if (j->stride_column == 1) {
 		j->table->gather(dst, src, j->stride_k, columns, j->table->nr, j->k);
 	} else {
-		j->table->interleave(dst, src, j->stride_column, columns, j->table->nr, j->k);
+		j->table->interleave(dst, src, j->stride_column, columns, j->table->nr, j->k, 0);
 	}
 }
 

@@ -45,14 +45,17 @@ size_t attend_type_step_bytes(const struct attend_gemm_table *table, attend_pack
 size_t attend_type_panel_bytes(const struct attend_gemm_table *table, attend_pack_type type, size_t k);
 
 /* interleave, gather and pack_int4 of gemm_table.h on each level. */
-void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_interleave_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                                size_t ahead);
 void attend_gather_portable(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 void attend_pack_int4_portable(unsigned char *step, size_t nr, size_t column, const float *w);
 #if defined(__x86_64__)
-void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                            size_t ahead);
 void attend_gather_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 void attend_pack_int4_avx2(unsigned char *step, size_t nr, size_t column, const float *w);
-void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
+void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                              size_t ahead);
 void attend_gather_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k);
 void attend_pack_int4_avx512(unsigned char *step, size_t nr, size_t column, const float *w);
 #endif

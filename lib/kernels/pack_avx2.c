@@ -26,7 +26,8 @@ static inline void transpose8(__m256 r[8])
 	for (int i = 0; i < 8; i++) r[i] = t[i];
 }
 
-void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                            size_t ahead)
 {
 	for (size_t j0 = 0; j0 < width; j0 += 8) {
 		const size_t wide = width - j0 < 8 ? width - j0 : 8;
@@ -37,8 +38,11 @@ void attend_interleave_avx2(float *dst, const float *src, size_t stride, size_t 
 			const __m256i load = first_lanes(steps);
 			__m256 r[8];
 #pragma GCC unroll 8
-			for (size_t j = 0; j < 8; j++)
-				r[j] = j < rows ? _mm256_maskload_ps(src + (j0 + j) * stride + i0, load) : _mm256_setzero_ps();
+			for (size_t j = 0; j < 8; j++) {
+				const float *from = j < rows ? src + (j0 + j) * stride + i0 : src;
+				r[j] = j < rows ? _mm256_maskload_ps(from, load) : _mm256_setzero_ps();
+				if (ahead && i0 % 16 == 0) __builtin_prefetch(from + ahead, 0, 2);
+			}
 			transpose8(r);
 			float *out = dst + i0 * width + j0;
 #pragma GCC unroll 8

@@ -5,7 +5,9 @@
 #include "lib/kernels/pack_int4.h"
 #include "lib/kernels/transpose_avx512.h"
 
-void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k)
+__attribute__((always_inline)) static inline void interleave(float *dst, const float *src, size_t stride,
+                                                             size_t columns, size_t width, size_t k, size_t ahead,
+                                                             bool asks)
 {
 	for (size_t j0 = 0; j0 < width; j0 += 16) {
 		const size_t wide = width - j0 < 16 ? width - j0 : 16;
@@ -16,8 +18,11 @@ void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_
 			const __mmask16 load = (__mmask16)((1u << steps) - 1u);
 			__m512 r[16];
 #pragma GCC unroll 16
-			for (size_t j = 0; j < 16; j++)
-				r[j] = _mm512_maskz_loadu_ps(j < rows ? load : 0, j < rows ? src + (j0 + j) * stride + i0 : src);
+			for (size_t j = 0; j < 16; j++) {
+				const float *from = j < rows ? src + (j0 + j) * stride + i0 : src;
+				r[j] = _mm512_maskz_loadu_ps(j < rows ? load : 0, from);
+				if (asks) __builtin_prefetch(from + ahead, 0, 2);
+			}
 			transpose16(r);
 			float *out = dst + i0 * width + j0;
 #pragma GCC unroll 16
@@ -26,6 +31,13 @@ void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_
 			}
 		}
 	}
+}
+
+void attend_interleave_avx512(float *dst, const float *src, size_t stride, size_t columns, size_t width, size_t k,
+                              size_t ahead)
+{
+	if (ahead) interleave(dst, src, stride, columns, width, k, ahead, true);
+	else interleave(dst, src, stride, columns, width, k, 0, false);
 }
 
 /* `count` blocks of `width` columns, none short. */

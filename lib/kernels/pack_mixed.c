@@ -77,7 +77,7 @@ void attend_left_pair(const attend_left *left, size_t block0, size_t block1)
 				const float *from = words + (row - first);
 				float *to = left->blocks + row * left->steps + s0 * rows;
 				if (left->kernel->tiled) {
-					left->table->interleave(to, from, COLUMNS, 16, 16, rows);
+					left->table->interleave(to, from, COLUMNS, 16, 16, rows, 0);
 				} else {
 					left->table->gather(to, from, COLUMNS, rows, rows, steps);
 				}
@@ -106,7 +106,7 @@ static void panel_task(void *arg, size_t index, unsigned worker)
 		for (size_t s0 = 0; s0 < j->steps; s0 += PART / 2) {
 			const size_t steps = j->steps - s0 < PART / 2 ? j->steps - s0 : PART / 2;
 			round_rows(j->table, words, b, j->stride_column, columns, s0, steps, j->k);
-			j->table->interleave(panel + s0 * nr, words, PART / 2, columns, nr, steps);
+			j->table->interleave(panel + s0 * nr, words, PART / 2, columns, nr, steps, 0);
 		}
 		return;
 	}

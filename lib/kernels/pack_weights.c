@@ -58,7 +58,7 @@ static void place(const pack_job *j, unsigned char *to, size_t offset, size_t co
                   size_t stride, size_t steps)
 {
 	if (width == j->table->nr) {
-		j->table->interleave((float *)(void *)to, words, stride, columns, width, steps);
+		j->table->interleave((float *)(void *)to, words, stride, columns, width, steps, 0);
 		return;
 	}
 	float *rows = (float *)(void *)to + offset;
@@ -75,15 +75,25 @@ static bool is_plain(const pack_job *j, size_t width)
 	       width == j->table->nr && j->steps == j->k && (j->stride_in == 1 || j->stride_out == 1);
 }
 
-/* Steps s0 .. s0+steps-1 of columns from `column` on, F32 and BF16: to [steps][nr] words, from word `offset` of each. */
+/* Ask for inputs i0 .. i0+count-1 of columns from `column` on. */
+static void ask(const pack_job *j, size_t column, size_t columns, size_t i0, size_t count)
+{
+	const unsigned char *src = j->src + ((column - j->n0) * j->stride_out + i0) * j->element;
+	for (size_t c = 0; c < columns; c++, src += j->stride_out * j->element)
+		for (size_t i = 0; i < count * j->element; i += 64) __builtin_prefetch(src + i, 0, 2);
+}
+
+/* Steps s0 .. s0+steps-1 of columns from `column` on, F32 and BF16: to [steps][nr] words, from word `offset` of each. Where
+ * columns are rows in memory, those that lie `ahead` steps behind are asked for. */
 static void lay(const pack_job *j, unsigned char *to, size_t offset, size_t column, size_t columns, size_t width,
-                size_t s0, size_t steps)
+                size_t s0, size_t steps, size_t ahead)
 {
 	const size_t depth = attend_type_depth(j->type), words_each = PART / depth;
 	float part[ATTEND_GEMM_MAX_NR * PART], words[ATTEND_GEMM_MAX_NR * PART / 2];
 	if (is_plain(j, width)) {
 		const float *src = (const float *)(const void *)j->src + (column - j->n0) * j->stride_out + s0 * j->stride_in;
-		if (j->stride_in == 1) j->table->interleave((float *)(void *)to, src, j->stride_out, columns, width, steps);
+		if (j->stride_in == 1)
+			j->table->interleave((float *)(void *)to, src, j->stride_out, columns, width, steps, ahead);
 		else j->table->gather((float *)(void *)to, src, j->stride_in, columns, width, steps);
 		return;
 	}
@@ -91,6 +101,7 @@ static void lay(const pack_job *j, unsigned char *to, size_t offset, size_t colu
 		const size_t some = end - s0 < words_each ? end - s0 : words_each, i0 = s0 * depth;
 		const size_t left = j->k > i0 ? j->k - i0 : 0;
 		load_part(j, part, column, columns, i0, left < PART ? left : PART);
+		if (ahead && j->stride_in == 1) ask(j, column, columns, i0 + ahead * depth, PART);
 		for (size_t c = 0; c < columns && j->type == ATTEND_PACK_BF16; c++) {
 			uint16_t halves[PART];
 			j->table->round_bf16(halves, part + c * PART, PART);
@@ -117,7 +128,7 @@ static void pack_task(void *arg, size_t index, unsigned worker)
 	static const float zeros[ATTEND_INT4_GROUP];
 	(void)worker;
 	if (j->type <= ATTEND_PACK_BF16) {
-		lay(j, to, offset, begin, columns, width, 0, j->steps);
+		lay(j, to, offset, begin, columns, width, 0, j->steps, 0);
 		return;
 	}
 	if (j->type == ATTEND_PACK_INT8) {
@@ -219,5 +230,7 @@ void attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t pan
 	const pack_job job =
 		make_job(w->type, w->k, first, part->n, part->src, part->dtype, part->stride_out, part->stride_in);
 	const size_t rest = first + part->n - column;
-	lay(&job, to, 0, column, rest < nr ? rest : nr, nr, s0, steps);
+	/* What comes next: the same rows further on, or those of the next panel. */
+	const size_t ahead = s0 + steps < job.steps ? steps : nr * job.steps - s0;
+	lay(&job, to, 0, column, rest < nr ? rest : nr, nr, s0, steps, ahead);
 }
