@@ -159,8 +159,7 @@ static attend_status place(builder *b, attend_trie_key *keys, attend_trie_key *s
 			uint32_t value;
 			const size_t ended = take_ended(keys + starts[i], size, f.depth + 1, &value);
 			b->trie->cells[base ^ labels[i]] = (attend_trie_cell){ATTEND_TRIE_DEAD, labels[i] | value << 9};
-			if (ended < size)
-				stack[depth++] = (frame){starts[i] + ended, starts[i + 1], f.depth + 1, base ^ labels[i]};
+			if (ended < size) stack[depth++] = (frame){starts[i] + ended, starts[i + 1], f.depth + 1, base ^ labels[i]};
 		}
 	}
 	free(stack);
