@@ -39,7 +39,8 @@ typedef struct attend_bind_options {
 	size_t label_count;
 	bool from_scratch; /* every tensor is made as those of a new head are; no file of weights is read */
 	uint64_t seed;
-	bool lenient; /* inspect: what is missing is only reported; the network may not be run */
+	bool in_place; /* matrices will run where they lie, as far as they can: nearly all of the file will be read */
+	bool lenient;  /* inspect: what is missing is only reported; the network may not be run */
 } attend_bind_options;
 
 /* Fill a zeroed network from `weights`; takes config->arch over into network->arch (config keeps none: use the network's). Vectors

@@ -252,6 +252,11 @@ void attend_safetensors_release(const attend_safetensors *file)
 	if (file->mapping.data) attend_file_give_back(file->mapping.data, file->mapping.size);
 }
 
+void attend_safetensors_large_pages(const attend_safetensors *file)
+{
+	attend_file_large_pages(&file->mapping);
+}
+
 void attend_safetensors_free(attend_safetensors *file)
 {
 	if (file == NULL) return;

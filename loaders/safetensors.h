@@ -19,7 +19,8 @@ attend_status attend_safetensors_parse(attend_safetensors **out, const unsigned 
                                        const char *name);
 
 void attend_safetensors_free(attend_safetensors *file);
-void attend_safetensors_release(const attend_safetensors *file); /* see attend_file_give_back */
+void attend_safetensors_release(const attend_safetensors *file);     /* see attend_file_give_back */
+void attend_safetensors_large_pages(const attend_safetensors *file); /* see attend_file_large_pages */
 
 /* Tensors in the order of their data. All borrowed from the file. */
 size_t attend_safetensors_count(const attend_safetensors *file);

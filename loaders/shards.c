@@ -227,6 +227,12 @@ void attend_weights_release(const attend_weights *weights)
 		if (weights->shards[i].safetensors) attend_safetensors_release(weights->shards[i].safetensors);
 }
 
+void attend_weights_large_pages(const attend_weights *weights)
+{
+	for (size_t i = 0; i < weights->count; i++)
+		if (weights->shards[i].safetensors) attend_safetensors_large_pages(weights->shards[i].safetensors);
+}
+
 void attend_weights_free(attend_weights *weights)
 {
 	if (weights == NULL) return;

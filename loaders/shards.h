@@ -20,7 +20,8 @@ attend_status attend_weights_open_file(attend_weights **out, const char *path);
 /* No tensors at all, for a model that is made anew. */
 attend_status attend_weights_none(attend_weights **out);
 void attend_weights_free(attend_weights *weights);
-void attend_weights_release(const attend_weights *weights); /* see attend_file_give_back */
+void attend_weights_release(const attend_weights *weights);     /* see attend_file_give_back */
+void attend_weights_large_pages(const attend_weights *weights); /* see attend_file_large_pages */
 
 /* Borrowed from the weights. `find` gives false when there is no tensor of this name. */
 size_t attend_weights_count(const attend_weights *weights);

@@ -158,6 +158,26 @@ void attend_file_give_back(const void *data, size_t size)
 #endif
 }
 
+void attend_file_large_pages(const attend_mapping *mapping)
+{
+#ifdef MADV_HUGEPAGE
+	if (mapping->data) (void)madvise((void *)(uintptr_t)mapping->data, mapping->size, MADV_HUGEPAGE); /* a hint */
+#else
+	(void)mapping;
+#endif
+}
+
+void attend_file_touch(const void *data, size_t size, const atomic_bool *enough)
+{
+	enum { BETWEEN = 64 }; /* pages between two looks at *enough */
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const volatile unsigned char *byte = data;
+	for (size_t i = 0; i < size; i += page) {
+		if (i / page % BETWEEN == 0 && atomic_load_explicit(enough, memory_order_relaxed)) return;
+		(void)byte[i];
+	}
+}
+
 bool attend_file_exists(const char *path)
 {
 	struct stat info;

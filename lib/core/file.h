@@ -4,6 +4,8 @@
 
 #include "lib/core/status.h"
 
+#include <stdatomic.h>
+
 /* Read a whole file: *out is malloc'ed with a NUL after `*size` bytes; the caller frees it. NOTFOUND: it cannot be
  * opened, with errno's text, or is a folder; IO: reading failed; FORMAT: larger than `limit` bytes (0: no limit). */
 attend_status attend_file_read(char **out, size_t *size, const char *path, size_t limit);
@@ -23,6 +25,11 @@ void attend_file_unmap(attend_mapping *mapping);
 /* The whole pages in `size` bytes of a mapping need not stay in this process's memory: they come back from the file when they
  * are read again. Never for other memory, which it would clear. */
 void attend_file_give_back(const void *data, size_t size);
+/* All of a mapping will be read: what is not in memory is read from the disk in pieces of 2 MB and kept and mapped in them, for
+ * this process and later ones, where the file system can. Mapping then takes next to no time. */
+void attend_file_large_pages(const attend_mapping *mapping);
+/* Map the pages of `size` bytes of a mapping, reading from the disk those that are not in memory, until *enough is set. */
+void attend_file_touch(const void *data, size_t size, const atomic_bool *enough);
 
 bool attend_file_exists(const char *path); /* a regular file (or a link to one) */
 bool attend_folder_exists(const char *path);

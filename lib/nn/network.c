@@ -344,15 +344,15 @@ static attend_status pack_linear(const attend_network *network, attend_linear *l
 	return ATTEND_OK;
 }
 
-/* Point at the parts where they lie; false: they cannot be multiplied there. */
-static bool place_linear(attend_network *network, attend_linear *linear)
+/* The parts where they lie; false: they cannot be multiplied there. */
+static bool find_unpacked(attend_unpacked *out, attend_network *network, const attend_linear *linear)
 {
-	if (linear->placed) return true;
 	attend_unpacked u = {.type = attend_linear_pack_type(network, linear),
 	                     .n = linear->out,
 	                     .k = linear->in,
 	                     .part_count = linear->part_count,
 	                     .broken = &network->broken};
+	if (!network->mapped || network->trainable) return false;
 	for (size_t i = 0; i < linear->part_count; i++) {
 		const attend_linear_part *part = &linear->parts[i];
 		const attend_tensor *stored = &part->param->stored;
@@ -364,10 +364,8 @@ static bool place_linear(attend_network *network, attend_linear *linear)
 		u.parts[i].stride_out = part->in_out ? 1 : linear->in;
 		u.parts[i].stride_in = part->in_out && linear->in ? part->param->count / linear->in : 1;
 	}
-	if (!attend_unpacked_fits(&u)) return false;
-	linear->unpacked = u;
-	linear->placed = true;
-	return true;
+	*out = u;
+	return attend_unpacked_fits(&u);
 }
 
 static attend_status prepare(attend_network *network, attend_linear *linear, bool once)
@@ -376,7 +374,8 @@ static attend_status prepare(attend_network *network, attend_linear *linear, boo
 	attend_status status = ATTEND_OK;
 	pthread_mutex_lock(&network->pack_lock);
 	if (!atomic_load_explicit(&linear->ready, memory_order_relaxed)) {
-		if (once && !linear->placed && network->mapped && !network->trainable && place_linear(network, linear)) {
+		if (once && !linear->placed && find_unpacked(&linear->unpacked, network, linear)) {
+			linear->placed = true;
 			status = join_bias(linear);
 		} else {
 			status = pack_linear(network, linear);
@@ -399,12 +398,16 @@ static void prepare_visit(attend_linear *linear, void *payload)
 	if (job->status == ATTEND_OK) job->status = prepare(job->network, linear, job->once);
 }
 
+/* A block that several layers share is used again within a run. */
+static bool shares_blocks(const attend_network *network, int stack)
+{
+	const attend_stack_arch *arch = attend_arch_stack(&network->arch, stack);
+	return network->stacks[stack].block_count < arch->layers * arch->inner_layers;
+}
+
 attend_status attend_stack_prepare(attend_network *network, int stack, bool once)
 {
-	/* A block that several layers share is used again within the run. */
-	const attend_stack_arch *arch = attend_arch_stack(&network->arch, stack);
-	const bool shared = network->stacks[stack].block_count < arch->layers * arch->inner_layers;
-	prepare_job job = {network, once && !shared, ATTEND_OK};
+	prepare_job job = {network, once && !shares_blocks(network, stack), ATTEND_OK};
 	const attend_network_visitor visitor = {.linear = prepare_visit, .payload = &job};
 	walk_stack(&network->stacks[stack], &visitor);
 	if (stack == 1) visit_linear(&network->bridge, &visitor);
@@ -430,6 +433,27 @@ attend_status attend_network_prepare(attend_network *network, attend_head_kind k
 	if (head < 0 || !network->heads[head].present) return ATTEND_OK;
 	if (network->arch.heads[head].after_pooler) ATTEND_TRY(attend_head_prepare(network, &network->pooler, false));
 	return attend_head_prepare(network, &network->heads[head], false);
+}
+
+typedef struct touch_job {
+	attend_network *network;
+	const atomic_bool *enough;
+} touch_job;
+
+static void touch_visit(attend_linear *linear, void *payload)
+{
+	const touch_job *job = payload;
+	attend_unpacked u;
+	if (!find_unpacked(&u, job->network, linear)) return;
+	for (size_t i = 0; i < u.part_count; i++)
+		attend_file_touch(u.parts[i].src, u.parts[i].n * u.k * (attend_dtype_bits(u.parts[i].dtype) / 8), job->enough);
+}
+
+void attend_network_touch(attend_network *network, const atomic_bool *enough)
+{
+	touch_job job = {network, enough};
+	if (!network->arch.has_encoder || shares_blocks(network, 0)) return;
+	walk_stack(&network->stacks[0], &(attend_network_visitor){.linear = touch_visit, .payload = &job});
 }
 
 static void verify_visit(attend_linear *linear, void *payload)

@@ -4,6 +4,8 @@
 #ifndef ATTEND_NN_NETWORK_H
 #define ATTEND_NN_NETWORK_H
 
+#include <stdatomic.h>
+
 #include "lib/nn/params.h"
 
 /* Once after loading, when params, handles and arch are filled (`network` zero-initialised before): resolve the vectors' and
@@ -14,6 +16,10 @@ attend_status attend_network_finish(attend_network *network);
  * lock, so any thread may call it. NOMEM leaves the linear as it was. Sessions do this by themselves when they use a linear
  * again. */
 attend_status attend_network_prepare(attend_network *network, attend_head_kind kind);
+
+/* Map the encoder's matrices that its first run multiplies where they lie, in the order of that run, until all are or *enough is
+ * set by another thread. Mapping a page takes about as long as reading it: this is for a core that has nothing else to do. */
+void attend_network_touch(attend_network *network, const atomic_bool *enough);
 
 /* Choose the type of the linears. A checkpoint that is stored in int8 or int4 (network->stored_type) runs in that type alone:
  * UNSUPPORTED when another than F32 ("as stored") is asked for. */

@@ -1,9 +1,11 @@
 /* text_model.c: attend_model: a checkpoint with its tokenizer. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/core/file.h"
+#include "lib/core/threads.h"
 #include "lib/tasks/modules.h"
 #include "lib/tasks/pipeline.h"
 
@@ -39,6 +41,36 @@ static attend_status load_tokenizer(attend_model *model, const char *dir)
 	return model->tokenizer_error != NULL ? ATTEND_OK : ATTEND_ERR_NOMEM;
 }
 
+typedef struct tokenizer_job {
+	attend_model *model;
+	const char *dir;
+	attend_status status;
+	bool begun;
+	atomic_bool done;
+} tokenizer_job;
+
+/* The calling thread reads the tokenizer, for its messages are that thread's; another one maps weights meanwhile. */
+static void tokenizer_task(void *arg, size_t index, unsigned worker)
+{
+	tokenizer_job *job = arg;
+	(void)index;
+	if (worker != 0) {
+		attend_network_touch(&job->model->checkpoint->network, &job->done);
+	} else if (!job->begun) {
+		job->begun = true;
+		job->status = load_tokenizer(job->model, job->dir);
+		atomic_store(&job->done, true);
+	}
+}
+
+static attend_status load_beside(attend_model *model, const char *dir)
+{
+	tokenizer_job job = {.model = model, .dir = dir};
+	attend_parallel(2, tokenizer_task, &job);
+	if (!job.begun) tokenizer_task(&job, 0, 0); /* the other thread was there first, for both */
+	return job.status;
+}
+
 static attend_status load(attend_model *model, const char *path, const attend_model_options *options)
 {
 	model->path = copy(path);
@@ -46,15 +78,15 @@ static attend_status load(attend_model *model, const char *path, const attend_mo
 	char *located = NULL, *folder = NULL;
 	attend_status status = attend_checkpoint_locate(&located, path);
 	if (status == ATTEND_OK) status = attend_modules_read(&model->modules, &folder, located);
-	const attend_bind_options bind = {.has_head = true, .head = ATTEND_HEAD_BASE};
+	const attend_pack_type type = attend_pack_type_of(options != NULL ? options->weights : ATTEND_WEIGHTS_F32);
+	const attend_bind_options bind = {.has_head = true, .head = ATTEND_HEAD_BASE, .in_place = type <= ATTEND_PACK_BF16};
 	if (status == ATTEND_OK)
 		status = attend_checkpoint_load(&model->checkpoint, folder != NULL ? folder : located, &bind);
 	if (status == ATTEND_OK) {
-		status = attend_network_set_type(&model->checkpoint->network,
-		                                 attend_pack_type_of(options != NULL ? options->weights : ATTEND_WEIGHTS_F32));
+		status = attend_network_set_type(&model->checkpoint->network, type);
 		if (status != ATTEND_OK) (void)attend_fail_in(status, path);
 	}
-	if (status == ATTEND_OK) status = load_tokenizer(model, folder != NULL ? folder : located);
+	if (status == ATTEND_OK) status = load_beside(model, folder != NULL ? folder : located);
 	free(folder);
 	free(located);
 	return status;

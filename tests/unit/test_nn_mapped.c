@@ -74,8 +74,33 @@ static void same_bits(void **state)
 	}
 }
 
+/* What the first run of the encoder reads is mapped beforehand, unless it will be packed, or there is no time. */
+static void touched(void **state)
+{
+	(void)state;
+	const attend_bind_options options = {.has_head = true, .head = ATTEND_HEAD_BASE, .in_place = true};
+	attend_checkpoint *c;
+	assert_ok(attend_checkpoint_load(&c, "models/pretrained/bert-mini", &options));
+	attend_network *n = &c->network;
+	attend_weights_release(c->weights);
+	const size_t before = resident("/bert-mini/model.safetensors");
+	atomic_bool enough;
+	atomic_init(&enough, true);
+	attend_network_touch(n, &enough);
+	atomic_store(&enough, false);
+	n->pack_type = ATTEND_PACK_INT8;
+	attend_network_touch(n, &enough);
+	assert_int_equal(resident("/bert-mini/model.safetensors"), before);
+	n->pack_type = ATTEND_PACK_BF16;
+	attend_network_touch(n, &enough);
+	const attend_linear *up = &n->stacks[0].blocks[0].up;
+	const size_t up_bytes = up->in * up->out * attend_dtype_bits(up->parts[0].param->stored.dtype) / 8;
+	assert_true(resident("/bert-mini/model.safetensors") >= n->stacks[0].block_count * up_bytes / 1024);
+	attend_checkpoint_free(c);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(touched)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
