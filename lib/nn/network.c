@@ -319,23 +319,48 @@ attend_status attend_param_not_finite(const attend_param *param, size_t element)
 	                   value != value ? "NaN" : "infinite");
 }
 
-static attend_status pack_linear(const attend_network *network, attend_linear *linear)
+/* Bytes that packing a linear takes from network->packed, 0: it has its place. */
+static size_t packing_cost(const attend_network *network, const attend_linear *linear)
+{
+	const attend_pack_type type = attend_linear_pack_type(network, linear);
+	if (linear->packed.data && linear->packed.type == type) return 0;
+	return attend_arena_cost(attend_pack_bytes(type, linear->out, linear->in));
+}
+
+typedef struct cost_job {
+	const attend_network *network;
+	size_t sum;
+} cost_job;
+
+static void add_cost(attend_linear *linear, void *payload)
+{
+	cost_job *job = payload;
+	const size_t cost = packing_cost(job->network, linear);
+	job->sum = cost < SIZE_MAX - job->sum ? job->sum + cost : SIZE_MAX;
+}
+
+static attend_status place_packed(attend_network *network, attend_linear *linear, size_t bytes)
+{
+	cost_job job = {network, 0};
+	attend_network_walk(network, &(attend_network_visitor){.linear = add_cost, .payload = &job});
+	linear->packed.data = attend_rooms_take(&network->packed, bytes, job.sum);
+	return linear->packed.data ? ATTEND_OK : attend_fail_memory(bytes, linear->parts[0].param->name);
+}
+
+static attend_status pack_linear(attend_network *network, attend_linear *linear)
 {
 	ATTEND_TRY(join_bias(linear));
 	const attend_pack_type type = attend_linear_pack_type(network, linear);
 	attend_packed *packed = &linear->packed;
 	if (packed->data && packed->type != type) {
-		free(packed->data);
+		attend_rooms_give(&network->packed, packed->data);
 		packed->data = NULL;
 	}
 	packed->type = type;
 	packed->n = linear->out;
 	packed->k = linear->in;
-	if (packed->data == NULL) {
-		const size_t bytes = attend_pack_bytes(type, linear->out, linear->in);
-		packed->data = attend_alloc_aligned(bytes);
-		if (packed->data == NULL) return attend_fail_memory(bytes, linear->parts[0].param->name);
-	}
+	if (packed->data == NULL)
+		ATTEND_TRY(place_packed(network, linear, attend_pack_bytes(type, linear->out, linear->in)));
 	size_t at = 0;
 	for (size_t i = 0; i < linear->part_count; i++) {
 		ATTEND_TRY(pack_part(network, linear, &linear->parts[i], at));
@@ -522,8 +547,8 @@ int attend_network_find_head(const attend_network *network, attend_head_kind kin
 
 static void free_linear(attend_linear *linear, void *payload)
 {
-	(void)payload;
-	free(linear->packed.data);
+	attend_network *network = payload;
+	attend_rooms_give(&network->packed, linear->packed.data);
 	free(linear->bias_owned);
 	linear->packed.data = NULL;
 	linear->bias_owned = NULL;
@@ -539,7 +564,8 @@ static void free_table(attend_table *table, void *payload)
 void attend_network_free(attend_network *network)
 {
 	if (network == NULL) return;
-	attend_network_walk(network, &(attend_network_visitor){.linear = free_linear, .table = free_table});
+	attend_network_walk(network,
+	                    &(attend_network_visitor){.linear = free_linear, .table = free_table, .payload = network});
 	for (size_t i = 0; i < network->param_count; i++) {
 		attend_param *param = &network->params[i];
 		free(param->name);

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "lib/core/rooms.h"
 #include "lib/nn/arch.h"
 
 /* The place of a parameter in the architecture: role x stack x block is what a model's table maps to a tensor name. */
@@ -190,6 +191,7 @@ typedef struct attend_network {
 	attend_head_params heads[ATTEND_MAX_HEADS]; /* as arch.heads */
 	attend_param *params;                       /* every bound tensor once, in the order of binding; fixed address */
 	size_t param_count;
+	attend_rooms packed; /* what linears are packed into; guarded by the lock */
 	pthread_mutex_t pack_lock;
 	bool mapped;          /* what params store lies in read-only mappings of files: pages can be given back */
 	_Atomic(bool) broken; /* a product of a matrix that is not packed was NaN or infinite */
