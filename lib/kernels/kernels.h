@@ -165,6 +165,10 @@ typedef struct attend_kv_shape {
 	attend_kv_type type;
 } attend_kv_shape;
 size_t attend_kv_tile_floats(const attend_kv_shape *shape);
+static inline size_t attend_kv_tiles(size_t positions)
+{
+	return positions / ATTEND_KV_TILE + (positions % ATTEND_KV_TILE != 0);
+}
 
 /* Store t rows of k and v (row i: heads side by side, [H*K]) as key positions first .. first+t-1. tiles[p / TILE] holds p.
  * For `count` sequences at once, and for one. */

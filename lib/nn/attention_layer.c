@@ -15,11 +15,6 @@ static size_t inner_width(const attend_pass *pass)
 	return pass->arch->heads * pass->arch->head_dim;
 }
 
-static size_t tiles_for(size_t tokens)
-{
-	return tokens / ATTEND_KV_TILE + (tokens % ATTEND_KV_TILE != 0);
-}
-
 static const attend_cache_sequence *memory_of(const attend_pass *pass, size_t s)
 {
 	const attend_cache *cache = &pass->session->cache;
@@ -43,7 +38,7 @@ static void first_pointers(const attend_pass *pass, size_t *first, bool cross)
 	first[0] = 0;
 	for (size_t s = 0; s < pass->sequences; s++) {
 		const size_t keys = cross ? memory_length(pass, s) : pass->state->past[s] + query_length(pass, s);
-		first[s + 1] = first[s] + tiles_for(keys);
+		first[s + 1] = first[s] + attend_kv_tiles(keys);
 	}
 }
 

@@ -38,15 +38,10 @@ static attend_status pool_full(const attend_cache *cache)
 	                   cache->page_count * ATTEND_KV_TILE);
 }
 
-static size_t pages_for(size_t tokens)
-{
-	return tokens / ATTEND_KV_TILE + (tokens % ATTEND_KV_TILE != 0);
-}
-
 attend_status attend_cache_reserve(attend_cache *cache, int slot, size_t count)
 {
 	attend_cache_sequence *s = &cache->slots[slot];
-	const size_t need = pages_for(s->length + count);
+	const size_t need = attend_kv_tiles(s->length + count);
 	if (need > cache->slot_pages)
 		return attend_fail(ATTEND_ERR_ARG, "cached sequence of %zu tokens: planned for %zu", s->length + count,
 		                   cache->slot_pages * ATTEND_KV_TILE);
@@ -81,7 +76,7 @@ attend_status attend_cache_memory_open(attend_cache *cache, size_t length, int *
 	while (m < cache->slot_count && cache->memories[m].open) m++;
 	if (m == cache->slot_count) return attend_fail(ATTEND_ERR_NOMEM, "all %zu encoder memories are in use", m);
 	attend_cache_sequence *s = &cache->memories[m];
-	const size_t need = pages_for(length);
+	const size_t need = attend_kv_tiles(length);
 	if (need > cache->memory_pages)
 		return attend_fail(ATTEND_ERR_ARG, "encoder sequence of %zu tokens: planned for %zu", length,
 		                   cache->memory_pages * ATTEND_KV_TILE);
@@ -226,7 +221,7 @@ static void share(attend_cache *cache, attend_cache_sequence *to, const attend_c
 	to->open = true;
 	to->length = from->length;
 	to->memory = from->memory;
-	to->page_count = pages_for(from->length);
+	to->page_count = attend_kv_tiles(from->length);
 	for (size_t i = 0; i < to->page_count; i++) {
 		to->pages[i] = from->pages[i];
 		cache->refs[to->pages[i]]++;
@@ -271,7 +266,7 @@ void attend_session_slot_truncate(attend_session *session, int slot, size_t leng
 	attend_cache_sequence *s = slot_of(session, slot);
 	if (s == NULL || length >= s->length) return;
 	s->length = length;
-	drop_pages(&session->cache, s, pages_for(length));
+	drop_pages(&session->cache, s, attend_kv_tiles(length));
 }
 
 size_t attend_session_slot_length(const attend_session *session, int slot)

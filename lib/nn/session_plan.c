@@ -43,11 +43,6 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-static size_t pages_for(size_t tokens)
-{
-	return tokens / ATTEND_KV_TILE + (tokens % ATTEND_KV_TILE != 0);
-}
-
 /* Sizes that several stacks share. */
 typedef struct widths {
 	size_t hidden, inner, intermediate, embedding, tile_floats;
@@ -287,13 +282,13 @@ static void plan_scratch(planner *p, attend_session *session, const widths *w)
 	x->d_ctx = floats(p, n, w->inner);
 	if (w->cross) x->d_kv = floats(p, n, 2 * w->inner);
 	if (w->gated) x->d_up = floats(p, n, w->intermediate);
-	const size_t tiles = smaller(n / ATTEND_KV_TILE + s, s * pages_for(o->max_length)),
-				 cached = s * pages_for(o->cache_length);
+	const size_t tiles = smaller(n / ATTEND_KV_TILE + s, s * attend_kv_tiles(o->max_length)),
+				 cached = s * attend_kv_tiles(o->cache_length);
 	x->tiles = floats(p, tiles, w->tile_floats);
 	x->self_tiles = take(p, larger(tiles, o->cache_slots ? cached : 0), sizeof(float *));
 	x->self_first = take(p, s + 1, sizeof(size_t));
 	if (w->cross) {
-		const size_t pages = pages_for(o->max_length);
+		const size_t pages = attend_kv_tiles(o->max_length);
 		x->cross_tiles = take(p, larger(tiles, o->cache_slots ? s * pages : 0), sizeof(float *));
 		x->cross_first = take(p, s + 1, sizeof(size_t));
 	}
@@ -377,10 +372,10 @@ static void plan_cache(planner *p, attend_session *session)
 	c->shape = attend_kv_of(session, a);
 	c->tile_floats = attend_kv_tile_floats(&c->shape);
 	c->slot_count = slots;
-	c->slot_pages = pages_for(o->cache_length);
-	c->memory_pages = a->cross_attention ? pages_for(o->max_length) : 0;
-	c->page_count = pages_for(o->cache_tokens) + slots;
-	if (a->cross_attention) c->page_count += pages_for(o->memory_tokens) + slots;
+	c->slot_pages = attend_kv_tiles(o->cache_length);
+	c->memory_pages = a->cross_attention ? attend_kv_tiles(o->max_length) : 0;
+	c->page_count = attend_kv_tiles(o->cache_tokens) + slots;
+	if (a->cross_attention) c->page_count += attend_kv_tiles(o->memory_tokens) + slots;
 	if (c->page_count > INT32_MAX) p->overflow = true;
 	c->refs = take(p, c->page_count, sizeof *c->refs);
 	c->free_pages = take(p, c->page_count, sizeof *c->free_pages);

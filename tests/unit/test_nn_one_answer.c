@@ -1,11 +1,11 @@
 /* test_nn_one_answer.c: a sequence's numbers are the same bits alone, in any batch, at any number of threads, whole, in chunks,
- * token by token, in a forked or reordered slot (DESIGN.md section 3); for every shape, at every level of this machine. The
- * program runs itself once per level, because the level is chosen once. ctest-timeout: 300 ctest-valgrind: no */
+ * token by token, in a forked or reordered slot (DESIGN.md section 3); for every shape, at every level of this machine. A
+ * process per level, each with its own team and networks. ctest-timeout: 300 ctest-valgrind: no */
 #include <math.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/core/cpu.h"
+#include "lib/kernels/dispatch.h"
 #include "tests/support/check.h"
 #include "tests/support/small_network.h"
 
@@ -252,27 +252,27 @@ static void test_rows(void **state)
 	teardown(&f);
 }
 
-static int at_level(char *program, const char *level)
+/* In a child. */
+static int at_level(attend_isa_level level)
 {
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_weight_types),
+	                                   cmocka_unit_test(test_rows)};
+	fflush(NULL);
 	const pid_t child = fork();
 	if (child == 0) {
-		setenv("ATTEND_ISA", level, 1);
-		execl(program, program, level, (char *)NULL);
-		_exit(127);
+		attend_kernels_force(level);
+		if (attend_kernels_level() != level) exit(1);
+		exit(cmocka_run_group_tests_name(attend_isa_level_name(level), tests, NULL, NULL));
 	}
 	int status = 1;
 	if (child < 0 || waitpid(child, &status, 0) != child) return 1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_shapes), cmocka_unit_test(test_weight_types),
-	                                   cmocka_unit_test(test_rows)};
-	if (argc > 1) return cmocka_run_group_tests_name(argv[1], tests, NULL, NULL);
 	int failed = 0;
 	for (int level = ATTEND_ISA_PORTABLE; level <= ATTEND_ISA_NEONDOT; level++)
-		if (attend_cpu_supports((attend_isa_level)level))
-			failed |= at_level(argv[0], attend_isa_level_name((attend_isa_level)level));
+		if (attend_cpu_supports((attend_isa_level)level)) failed |= at_level((attend_isa_level)level);
 	return failed;
 }
