@@ -24,8 +24,8 @@ const attend_option attend_options_common[] = {
 
 const attend_option attend_options_model[] = {
 	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder as HuggingFace writes it", 0, 0, false, NULL},
-	{"dtype", 0, ATTEND_OPTION_WORD, "f32|bf16|int8|int4", "type of the weights in matrix products [f32]", 0, 0, false,
-     NULL},
+	{"dtype", 0, ATTEND_OPTION_WORD, "f32|bf16|int8|int4",
+     "type of the weights in matrix products [f32; of a folder in int8 or int4: that]", 0, 0, false, NULL},
 	{0},
 };
 

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "apps/console.h"
+#include "apps/open_model.h"
 #include "apps/output.h"
 
 #define TASKS "encode|prefill|decode|seq2seq|train|cold|tokenize"
@@ -35,7 +36,12 @@ static const attend_option options[] = {
 static const attend_option *const groups[] = {attend_options_model, NULL};
 
 static const char *const task_names[] = {"encode", "prefill", "decode", "seq2seq", "train", "cold", "tokenize"};
-static const char *const type_names[] = {"f32", "bf16", "int8", "int4"};
+static const char *const type_names[] = {
+	[ATTEND_WEIGHTS_F32] = "f32",
+	[ATTEND_WEIGHTS_BF16] = "bf16",
+	[ATTEND_WEIGHTS_INT8] = "int8",
+	[ATTEND_WEIGHTS_INT4] = "int4",
+};
 
 /* `count` whole numbers, malloc'ed; -1: done, else an exit code. */
 static int read_lengths(size_t **out, const char *path, size_t count)
@@ -151,7 +157,7 @@ static void print_json(const attend_bench_options *o, const attend_bench_result 
 	attend_output_printf(
 		"{\"engine\": \"attend\", \"version\": \"%s\", \"isa\": \"%s\", \"task\": \"%s\", \"dtype\": \"%s\", "
 		"\"threads\": %d, \"batch\": %zu, \"tokens\": %zu, \"times_ms\": [",
-		attend_version(), attend_isa(), task_names[o->task], type_names[o->weights], attend_threads(), r->batch,
+		attend_version(), attend_isa(), task_names[o->task], type_names[r->weights], attend_threads(), r->batch,
 		r->tokens);
 	for (size_t i = 0; i < r->count; i++) attend_output_printf("%s%.6f", i == 0 ? "" : ", ", r->times_ms[i]);
 	attend_output_printf(
@@ -166,7 +172,7 @@ static void print_json(const attend_bench_options *o, const attend_bench_result 
 static void print_text(const attend_bench_options *o, const attend_bench_result *r)
 {
 	attend_output_printf("%s %s, %zu x %zu, %d threads, %s: min %.3f ms, median %.3f ms, p95 %.3f ms\n",
-	                     task_names[o->task], type_names[o->weights], r->batch, r->tokens, attend_threads(),
+	                     task_names[o->task], type_names[r->weights], r->batch, r->tokens, attend_threads(),
 	                     attend_isa(), r->min_ms, r->median_ms, r->p95_ms);
 	attend_output_printf("%.1f tokens/s, %.1f GFLOP/s, %.1f GB/s, loading %.1f ms, peak memory %.0f MB",
 	                     r->tokens_per_s, r->gflops, r->gbytes_per_s, r->load_ms, peak_rss_mb());
@@ -181,7 +187,7 @@ static int run(const attend_args *args)
 	size_t *lengths = NULL;
 	attend_bench_options o = {.task = (attend_bench_task)attend_args_word(args, "task", 0),
 	                          .model = attend_args_text(args, "model", NULL),
-	                          .weights = (attend_weight_type)attend_args_word(args, "dtype", 0),
+	                          .weights = attend_weights_of(args),
 	                          .batch = (size_t)attend_args_int(args, "batch", 1),
 	                          .tokens = (size_t)attend_args_int(args, "tokens", 0),
 	                          .new_tokens = (size_t)attend_args_int(args, "new-tokens", 0),

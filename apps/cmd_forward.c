@@ -1,5 +1,6 @@
 /* cmd_forward.c: `attend forward`: tensors in, tensors out. */
 #include "apps/console.h"
+#include "apps/open_model.h"
 #include "lib/attend.h"
 
 static const attend_option options[] = {
@@ -27,7 +28,7 @@ static int run(const attend_args *args)
 	if (in == NULL || out == NULL) return attend_usage(command, "both --in and --out are needed");
 	const attend_forward_options forward = {
 		.head = attend_args_text(args, "head", NULL),
-		.weights = (attend_weight_type)attend_args_word(args, "dtype", 0),
+		.weights = attend_weights_of(args),
 		.hidden_states = attend_args_flag(args, "hidden-states"),
 		.attentions = attend_args_flag(args, "attentions"),
 		.gradients = attend_args_flag(args, "gradients"),

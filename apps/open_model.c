@@ -5,9 +5,16 @@
 
 #include "apps/console.h"
 
+attend_weight_type attend_weights_of(const attend_args *args)
+{
+	static const attend_weight_type types[] = {ATTEND_WEIGHTS_F32, ATTEND_WEIGHTS_BF16, ATTEND_WEIGHTS_INT8,
+	                                           ATTEND_WEIGHTS_INT4};
+	return attend_args_given(args, "dtype") ? types[attend_args_word(args, "dtype", 0)] : ATTEND_WEIGHTS_STORED;
+}
+
 int attend_open_model(attend_opened *out, const attend_args *args, const char *bundled)
 {
-	const attend_model_options options = {.weights = (attend_weight_type)attend_args_word(args, "dtype", 0)};
+	const attend_model_options options = {.weights = attend_weights_of(args)};
 	const char *path = attend_args_text(args, "model", NULL);
 	char *found = NULL;
 	attend_status status = ATTEND_OK;
@@ -15,17 +22,6 @@ int attend_open_model(attend_opened *out, const attend_args *args, const char *b
 		return attend_usage(attend_args_command(args), "no model: give a checkpoint folder with -m");
 	if (path == NULL) status = attend_bundled_model(&found, bundled);
 	if (status == ATTEND_OK) status = attend_model_load(&out->model, path != NULL ? path : found, &options);
-	if (status == ATTEND_OK && attend_args_given(args, "dtype") &&
-	    attend_model_weights(out->model) != options.weights) {
-		const int code =
-			attend_complain(ATTEND_EXIT_USAGE,
-		                    "%s: its weights are stored in int8 or int4: --dtype f32 needs the folder that "
-		                    "they were made from",
-		                    attend_model_path(out->model));
-		free(found);
-		attend_opened_free(out);
-		return code;
-	}
 	if (status == ATTEND_OK) status = attend_pipeline_new(&out->pipeline, out->model);
 	free(found);
 	if (status == ATTEND_OK) return -1;

@@ -15,6 +15,9 @@ typedef struct attend_opened {
 int attend_open_model(attend_opened *out, const attend_args *args, const char *bundled);
 void attend_opened_free(attend_opened *opened);
 
+/* --dtype; without it the type that the folder is stored in. */
+attend_weight_type attend_weights_of(const attend_args *args);
+
 /* --truncate as the library's enum, and the option itself for the tables of commands. */
 attend_cut attend_cut_of(const attend_args *args);
 #define ATTEND_OPTION_TRUNCATE                                                                                        \

@@ -45,10 +45,11 @@ typedef struct attend_model attend_model;
 /* Type of the weights in the matrix products. Everything else (norms, softmax, residuals, outputs) is f32 always, but that with
  * bf16, int8 and int4 attention multiplies in bf16, and keeps keys and values so, where the CPU has instructions for it. */
 typedef enum attend_weight_type {
-	ATTEND_WEIGHTS_F32,  /* as stored: widened to f32; of a folder in int8 or int4: in that type */
-	ATTEND_WEIGHTS_BF16, /* rounded to bf16 */
-	ATTEND_WEIGHTS_INT8, /* a scale per output column; activations are quantised per row as they come */
-	ATTEND_WEIGHTS_INT4  /* a scale per 32 inputs */
+	ATTEND_WEIGHTS_STORED, /* f32; of a folder that is stored in int8 or int4: that type */
+	ATTEND_WEIGHTS_F32,    /* as they are, widened to f32 */
+	ATTEND_WEIGHTS_BF16,   /* rounded to bf16 */
+	ATTEND_WEIGHTS_INT8,   /* a scale per output column; activations are quantised per row as they come */
+	ATTEND_WEIGHTS_INT4    /* a scale per 32 inputs */
 } attend_weight_type;
 
 typedef struct attend_model_options {
@@ -58,7 +59,7 @@ typedef struct attend_model_options {
 /* Load a checkpoint folder: config.json, model.safetensors (or shards), the tokenizer files if there are any. The
  * weights are mapped, not read: loading takes milliseconds, and processes share the pages. NOTFOUND: no such folder, or
  * a file of it is missing; FORMAT: a file breaks its format; UNSUPPORTED: a model or tokenizer that attend does not
- * know. */
+ * know, or a folder that is stored in int8 or int4 and another type asked for. */
 ATTEND_API attend_status attend_model_load(attend_model **out, const char *path, const attend_model_options *options);
 ATTEND_API void attend_model_free(attend_model *model);
 
@@ -85,7 +86,7 @@ ATTEND_API size_t attend_model_max_length(const attend_model *model);
 ATTEND_API size_t attend_model_hidden_size(const attend_model *model);
 ATTEND_API size_t attend_model_vocab_size(const attend_model *model);
 
-/* Type of the weights in the matrix products: as asked for, or as the folder stores them (attend_convert). */
+/* Type of the weights in the matrix products: as asked for, or as the folder stores them (attend_convert); never STORED. */
 ATTEND_API attend_weight_type attend_model_weights(const attend_model *model);
 
 /* Labels of the classifier by config.json's id2label ("LABEL_0" ... where it has none). Borrowed from the model; NULL
@@ -490,6 +491,7 @@ typedef struct attend_bench_result {
 	double gflops, gbytes_per_s; /* by the median: products and attention; weights and cache that must be read */
 	double load_ms;              /* loading and packing or quantising all weights (cold, tokenize: loading) */
 	double megabytes;            /* tokenize: of text */
+	attend_weight_type weights;  /* that ran; never STORED */
 	/* With `profile`; lines is NULL without. What the machine did at most, measured before: multiply-adds in registers with
 	 * f32 and with the weights' type, reading as many bytes as the weights have. */
 	attend_bench_line *lines;

@@ -100,7 +100,9 @@ static attend_status load(attend_checkpoint *c, const char *name, const attend_b
 		ATTEND_TRY(attend_config_set_labels(&c->config, options->labels, options->label_count));
 	ATTEND_TRY(options != NULL && options->from_scratch ? attend_weights_none(&c->weights)
 	                                                    : attend_weights_open(&c->weights, c->dir));
-	if (options != NULL && options->in_place && c->config.arch.has_encoder) attend_weights_large_pages(c->weights);
+	const bool codes = attend_weights_metadata(c->weights, ATTEND_STORED_TYPE_KEY) != NULL;
+	if (options != NULL && options->in_place && !codes && c->config.arch.has_encoder)
+		attend_weights_large_pages(c->weights);
 	status = attend_bind(&c->network, &c->report, &c->config, c->weights, options);
 	/* the binder's own messages name tensors; the folder stands in front */
 	return status == ATTEND_OK ? status : attend_fail_in(status, c->dir);

@@ -168,12 +168,12 @@ attend_status attend_network_set_type(attend_network *network, attend_pack_type 
 {
 	static const char *const names[] = {"f32", "bf16", "int8", "int4"};
 	const attend_pack_type stored = network->stored_type;
-	if (stored != ATTEND_PACK_F32 && type != ATTEND_PACK_F32 && type != stored)
+	if (stored != ATTEND_PACK_F32 && type != stored)
 		return attend_fail(ATTEND_ERR_UNSUPPORTED,
 		                   "the weights are stored in %s and run in no other type: %s needs the checkpoint that they "
 		                   "were made from",
 		                   names[stored], names[type]);
-	network->pack_type = stored != ATTEND_PACK_F32 ? stored : type;
+	network->pack_type = type;
 	return ATTEND_OK;
 }
 

@@ -21,8 +21,8 @@ attend_status attend_network_prepare(attend_network *network, attend_head_kind k
  * set by another thread. Mapping a page takes about as long as reading it: this is for a core that has nothing else to do. */
 void attend_network_touch(attend_network *network, const atomic_bool *enough);
 
-/* Choose the type of the linears. A checkpoint that is stored in int8 or int4 (network->stored_type) runs in that type alone:
- * UNSUPPORTED when another than F32 ("as stored") is asked for. */
+/* Choose the type of the linears. UNSUPPORTED: a checkpoint that is stored in int8 or int4 (network->stored_type) runs in that
+ * type alone. */
 attend_status attend_network_set_type(attend_network *network, attend_pack_type type);
 
 /* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed or multiplied where

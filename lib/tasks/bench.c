@@ -95,6 +95,7 @@ static attend_status figures(attend_bench_result *result, const attend_bench_run
 	result->batch = run->input.batch;
 	result->tokens = run->input.width;
 	result->load_ms = run->load_ms;
+	result->weights = run->model != NULL ? attend_model_weights(run->model) : ATTEND_WEIGHTS_F32;
 	result->megabytes = run->options->task == ATTEND_BENCH_TOKENIZE ? 1e-6 * (double)run->input.text_size : 0;
 	return ATTEND_OK;
 }

@@ -79,7 +79,7 @@ static attend_status start(attend_bench_training *t, const attend_bench_run *run
 	const attend_grouping grouping = {.rule = ATTEND_GROUPS_NO_DECAY, .lr = 2e-5, .weight_decay = 0.01};
 	attend_optimizer_options options;
 	double loss;
-	if (run->options->weights != ATTEND_WEIGHTS_F32 && run->options->weights != ATTEND_WEIGHTS_BF16)
+	if (attend_model_weights(run->model) > ATTEND_WEIGHTS_BF16)
 		return attend_fail(ATTEND_ERR_UNSUPPORTED, "training runs in f32 or bf16");
 	if (!network->arch.has_encoder || network->arch.has_decoder)
 		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: training is timed on encoders only", run->model->path);

@@ -33,7 +33,8 @@ static stack_weights count_stack(const attend_network *network, int stack)
 
 static double bytes_per_weight(attend_weight_type type)
 {
-	static const double bytes[] = {4, 2, 1, 0.5625};
+	static const double bytes[] = {
+		[ATTEND_WEIGHTS_F32] = 4, [ATTEND_WEIGHTS_BF16] = 2, [ATTEND_WEIGHTS_INT8] = 1, [ATTEND_WEIGHTS_INT4] = 0.5625};
 	return bytes[type];
 }
 
@@ -47,7 +48,7 @@ attend_bench_work attend_bench_count(const attend_bench_run *run)
 	const int stack = attend_model_text_stack(run->model);
 	const attend_stack_arch *reads = attend_model_stack(run->model, stack), *writes = attend_model_stack(run->model, 1);
 	const stack_weights body = count_stack(network, stack);
-	const double per_weight = bytes_per_weight(o->weights);
+	const double per_weight = bytes_per_weight(attend_model_weights(run->model));
 	const double inner = (double)(reads->heads * reads->head_dim) * (double)reads->layers;
 	double squares = 0, weights = body.step;
 	for (size_t i = 0; i < in->batch && in->lengths != NULL; i++)

@@ -364,7 +364,7 @@ attend_status attend_forward_file(const char *path, const char *in, const char *
 	attend_checkpoint *checkpoint;
 	ATTEND_TRY(attend_checkpoint_load(&checkpoint, path, &bind));
 	const attend_head_kind kind = options->head ? bind.head : checkpoint->network.arch.default_head;
-	attend_status status = attend_network_set_type(&checkpoint->network, attend_pack_type_of(options->weights));
+	attend_status status = attend_choose_weights(&checkpoint->network, options->weights);
 	if (status != ATTEND_OK) (void)attend_fail_in(status, path);
 	else status = forward_files(checkpoint, kind, in, out, options);
 	attend_checkpoint_free(checkpoint);

@@ -32,8 +32,8 @@ struct attend_pipeline {
 	size_t logit_capacity;
 };
 
-/* How linears are packed for a type of weights. */
-attend_pack_type attend_pack_type_of(attend_weight_type weights);
+/* Run a network's matrix products in this type. UNSUPPORTED: it is stored in int8 or int4, and this is another type. */
+attend_status attend_choose_weights(attend_network *network, attend_weight_type weights);
 
 /* The tokenizer, or the failure to load it. */
 attend_status attend_model_need_tokenizer(const attend_tokenizer **out, const attend_model *model);

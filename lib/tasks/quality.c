@@ -280,7 +280,7 @@ static attend_status run_text(comparison *c, const char *path)
 static attend_status open_models(comparison *c, const char *model, attend_weight_type weights)
 {
 	for (int m = 0; m < 2; m++) {
-		const attend_model_options options = {.weights = m == 0 ? ATTEND_WEIGHTS_F32 : weights};
+		const attend_model_options options = {.weights = m == 0 ? ATTEND_WEIGHTS_STORED : weights};
 		ATTEND_TRY(attend_model_load(&c->models[m], model, &options));
 		if (m == 0 && attend_model_weights(c->models[0]) != ATTEND_WEIGHTS_F32)
 			return attend_fail(ATTEND_ERR_UNSUPPORTED,
@@ -310,7 +310,7 @@ static void finish(comparison *c)
 attend_status attend_quality(attend_quality_result *out, const char *model, attend_weight_type weights,
                              const char *text_file, const attend_recipe *recipe)
 {
-	if (out == NULL || model == NULL || (text_file == NULL) == (recipe == NULL) || weights == ATTEND_WEIGHTS_F32)
+	if (out == NULL || model == NULL || (text_file == NULL) == (recipe == NULL) || weights <= ATTEND_WEIGHTS_F32)
 		return attend_fail(ATTEND_ERR_ARG, "attend_quality: a model, a type other than f32, and a text or a recipe");
 	attend_quality_result result = {0};
 	comparison c = {.out = &result};

@@ -9,10 +9,22 @@
 #include "lib/tasks/modules.h"
 #include "lib/tasks/pipeline.h"
 
-attend_pack_type attend_pack_type_of(attend_weight_type weights)
+static attend_pack_type pack_type(attend_weight_type weights, attend_pack_type stored)
 {
-	static const attend_pack_type types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4};
-	return (unsigned)weights < sizeof types / sizeof *types ? types[weights] : ATTEND_PACK_F32;
+	static const attend_pack_type types[] = {
+		[ATTEND_WEIGHTS_F32] = ATTEND_PACK_F32,
+		[ATTEND_WEIGHTS_BF16] = ATTEND_PACK_BF16,
+		[ATTEND_WEIGHTS_INT8] = ATTEND_PACK_INT8,
+		[ATTEND_WEIGHTS_INT4] = ATTEND_PACK_INT4,
+	};
+	return weights == ATTEND_WEIGHTS_STORED ? stored : types[weights];
+}
+
+attend_status attend_choose_weights(attend_network *network, attend_weight_type weights)
+{
+	if ((unsigned)weights > ATTEND_WEIGHTS_INT4)
+		return attend_fail(ATTEND_ERR_ARG, "unknown type of weights %d", (int)weights);
+	return attend_network_set_type(network, pack_type(weights, network->stored_type));
 }
 
 static char *copy(const char *text)
@@ -78,12 +90,14 @@ static attend_status load(attend_model *model, const char *path, const attend_mo
 	char *located = NULL, *folder = NULL;
 	attend_status status = attend_checkpoint_locate(&located, path);
 	if (status == ATTEND_OK) status = attend_modules_read(&model->modules, &folder, located);
-	const attend_pack_type type = attend_pack_type_of(options != NULL ? options->weights : ATTEND_WEIGHTS_F32);
-	const attend_bind_options bind = {.has_head = true, .head = ATTEND_HEAD_BASE, .in_place = type <= ATTEND_PACK_BF16};
+	const attend_weight_type weights = options != NULL ? options->weights : ATTEND_WEIGHTS_STORED;
+	const attend_bind_options bind = {.has_head = true,
+	                                  .head = ATTEND_HEAD_BASE,
+	                                  .in_place = weights <= ATTEND_WEIGHTS_BF16};
 	if (status == ATTEND_OK)
 		status = attend_checkpoint_load(&model->checkpoint, folder != NULL ? folder : located, &bind);
 	if (status == ATTEND_OK) {
-		status = attend_network_set_type(&model->checkpoint->network, type);
+		status = attend_choose_weights(&model->checkpoint->network, weights);
 		if (status != ATTEND_OK) (void)attend_fail_in(status, path);
 	}
 	if (status == ATTEND_OK) status = load_beside(model, folder != NULL ? folder : located);
@@ -96,8 +110,6 @@ attend_status attend_model_load(attend_model **out, const char *path, const atte
 {
 	if (out == NULL || path == NULL)
 		return attend_fail(ATTEND_ERR_ARG, "attend_model_load: out and path must not be NULL");
-	if (options != NULL && (unsigned)options->weights > ATTEND_WEIGHTS_INT4)
-		return attend_fail(ATTEND_ERR_ARG, "attend_model_load: unknown type of weights %d", (int)options->weights);
 	attend_model *model = calloc(1, sizeof *model);
 	if (model == NULL) return attend_fail_memory(sizeof *model, "model");
 	const attend_status status = load(model, path, options);
@@ -208,7 +220,9 @@ size_t attend_model_vocab_size(const attend_model *model)
 
 attend_weight_type attend_model_weights(const attend_model *model)
 {
-	return (attend_weight_type)model->checkpoint->network.pack_type; /* attend_pack_type_of has the same order */
+	attend_weight_type weights = ATTEND_WEIGHTS_F32;
+	while (pack_type(weights, ATTEND_PACK_F32) != model->checkpoint->network.pack_type) weights++;
+	return weights;
 }
 
 size_t attend_model_label_count(const attend_model *model)

@@ -68,10 +68,11 @@ static attend_status open_model(store *s, const char *model)
 
 static attend_status choose_type(store *s, const char *model, const attend_recipe *recipe)
 {
-	static const char *const names[] = {"f32", "bf16", "int8", "int4"};
-	static const attend_pack_type types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4};
+	static const char *const names[] = {"f32", "bf16", "int8", "int4", "stored"};
+	const attend_pack_type types[] = {ATTEND_PACK_F32, ATTEND_PACK_BF16, ATTEND_PACK_INT8, ATTEND_PACK_INT4,
+	                                  s->checkpoint->network.stored_type};
 	size_t i = 0;
-	while (i < 3 && strcmp(recipe->dtype, names[i]) != 0) i++;
+	while (i < 4 && strcmp(recipe->dtype, names[i]) != 0) i++;
 	const attend_status status = attend_network_set_type(&s->checkpoint->network, types[i]);
 	return status == ATTEND_OK ? status : attend_fail_in(status, model);
 }

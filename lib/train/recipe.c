@@ -54,7 +54,7 @@ static const entry entries[] = {
 	WHOLE_ENTRY(window, -1, 1 << 24, -1),
 	WHOLE_ENTRY(stride, -1, 1 << 24, -1),
 	TEXT_ENTRY(window_pooling, "mean", "mean|max"),
-	TEXT_ENTRY(dtype, "f32", "f32|bf16|int8|int4"),
+	TEXT_ENTRY(dtype, "stored", "stored|f32|bf16|int8|int4"),
 	TEXT_ENTRY(task, "sequence", "sequence|mlm|lm"),
 	TEXT_ENTRY(sentence_pairs, "", "|nsp|sop"),
 	REAL_ENTRY(mlm_probability, 0, 1, 0.15),

@@ -24,7 +24,7 @@ struct attend_recipe {
 	int64_t window,
 		stride; /* tokens; window -1: none, 0: as long as the model takes; stride -1: see attend_fitting_windows */
 	char *window_pooling; /* "mean", "max" */
-	char *dtype;          /* "f32", "bf16", "int8", "int4": of attend_evaluate alone; training has bf16 */
+	char *dtype;          /* "stored", "f32", "bf16", "int8", "int4": of attend_evaluate alone; training has bf16 */
 	/* task */
 	char *task;           /* "sequence", "mlm", "lm" */
 	char *sentence_pairs; /* "", "nsp", "sop" */

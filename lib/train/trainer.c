@@ -91,7 +91,7 @@ static attend_status load_model(attend_trainer *t, const char *dir)
 		bind.label_count = t->regression ? 1 : t->train->label_count;
 	}
 	bind.from_scratch = t->recipe->from_scratch && !t->recipe->resume;
-	if (strcmp(t->recipe->dtype, "f32") != 0)
+	if (strcmp(t->recipe->dtype, "stored") != 0 && strcmp(t->recipe->dtype, "f32") != 0)
 		return attend_fail(ATTEND_ERR_ARG, "dtype: %s is for evaluation; training has bf16", t->recipe->dtype);
 	ATTEND_TRY(attend_checkpoint_load(&t->checkpoint, dir, &bind));
 	t->network = &t->checkpoint->network;

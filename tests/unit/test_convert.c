@@ -130,8 +130,9 @@ static void test_codes(void **state)
 			assert_false(attend_file_exists(in_root(name)));
 			attend_checkpoint *a = load(from), *b = load(in_root(name));
 			assert_ok(attend_network_set_type(&a->network, int4 ? ATTEND_PACK_INT4 : ATTEND_PACK_INT8));
-			assert_ok(attend_network_set_type(&b->network, ATTEND_PACK_F32));
 			assert_int_equal(b->network.pack_type, a->network.pack_type);
+			assert_fails(ATTEND_ERR_UNSUPPORTED, "run in no other type",
+			             attend_network_set_type(&b->network, ATTEND_PACK_F32));
 			const panels p = panels_of(a), q = panels_of(b);
 			size_t codes = 0;
 			assert_int_equal(p.count, q.count);
