@@ -24,16 +24,23 @@ enum { CROWDED_SPIN_MICROSECONDS = 5, CROWDED_WAIT_MICROSECONDS = 1000, CROWDED_
 /* Time between two moves of the workers, at least. */
 enum { HOME_MICROSECONDS = 2000 };
 
+/* What a call runs. */
+typedef struct job {
+	attend_task task;
+	void *arg;
+	bool apart;
+	void (*begin)(void *arg, void *own); /* NULL: `task` is run, else own_task */
+	attend_own_task own_task;
+} job;
+
 static const uint64_t INSIDE = 0xffffu, OPEN = 0x10000u, GENERATION = 0x20000u;
 
 static struct team {
 	_Atomic uint64_t gate;
 	char pad0[56]; /* words that many cores write lie on lines of their own */
 	/* The job: written while the gate is closed and nobody is inside. */
-	attend_task task;
-	void *arg;
+	job job;
 	size_t shares;
-	bool apart;
 
 	atomic_bool held;  /* a call is using the team */
 	atomic_int wanted; /* attend_set_threads; 0: the default */
@@ -111,26 +118,43 @@ static bool needs_help(struct share *share, uint64_t patience)
 	return seen < share->end;
 }
 
-static void run_tasks(attend_task task, void *arg, size_t count, unsigned worker)
+/* The tasks that this worker gets to, with its own memory if the job wants that. */
+static inline __attribute__((always_inline)) void run_shares(const job *job, size_t count, unsigned worker, void *own)
 {
 	inside_task = true;
-	const bool apart = team.apart;
-	const uint64_t start = apart ? now_ns() : 0;
+	const uint64_t start = job->apart ? now_ns() : 0;
 	uint64_t patience = 0;
+	bool begun = false;
 	for (size_t i = 0, w = worker; i < count; i++, w = w + 1 < count ? w + 1 : 0) {
 		struct share *share = &shares[w];
 		size_t done = 0;
-		if (i > 0 && apart && !needs_help(share, patience)) continue;
+		if (i > 0 && job->apart && !needs_help(share, patience)) continue;
 		/* Looked at first: claiming from an empty share would only take its line away from its thread. */
 		while (atomic_load_explicit(&share->next, memory_order_relaxed) < share->end) {
 			const size_t index = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
 			if (index >= share->end) break;
-			task(arg, index, worker);
+			if (own && !begun) job->begin(job->arg, own);
+			begun = true;
+			if (own) job->own_task(job->arg, index, own);
+			else job->task(job->arg, index, worker);
 			done++;
 		}
-		if (i == 0 && done && apart) patience = 2 * (now_ns() - start) / done;
+		if (i == 0 && done && job->apart) patience = 2 * (now_ns() - start) / done;
 	}
 	inside_task = false;
+}
+
+static __attribute__((noinline)) void run_shares_with_own(const job *job, size_t count, unsigned worker)
+{
+	_Alignas(64) unsigned char own[ATTEND_OWN_BYTES];
+	run_shares(job, count, worker, own);
+}
+
+static void run_tasks(size_t count, unsigned worker)
+{
+	const job job = team.job;
+	if (job.begin) run_shares_with_own(&job, count, worker);
+	else run_shares(&job, count, worker, NULL);
 }
 
 static bool news(uint64_t gate, uint64_t seen)
@@ -179,7 +203,7 @@ static void *worker_main(void *arg)
 		while (news(gate, seen) && !entered) entered = atomic_compare_exchange_weak(&team.gate, &gate, gate + 1);
 		if (!entered) continue; /* too late for that one */
 		seen = gate / GENERATION;
-		run_tasks(team.task, team.arg, team.shares, worker);
+		run_tasks(team.shares, worker);
 		const uint64_t left = atomic_fetch_sub(&team.gate, 1) - 1;
 		if ((left & (OPEN | INSIDE)) == 0 && atomic_load(&team.caller_sleeps)) {
 			pthread_mutex_lock(&team.lock);
@@ -282,12 +306,21 @@ __attribute__((destructor)) static void on_unload(void)
 	atomic_store(&team.held, false);
 }
 
+static __attribute__((noinline)) void run_serially_with_own(size_t tasks, const job *job)
+{
+	_Alignas(64) unsigned char own[ATTEND_OWN_BYTES];
+	if (tasks) job->begin(job->arg, own);
+	for (size_t i = 0; i < tasks; i++) job->own_task(job->arg, i, own);
+}
+
 /* A single task is a plain call: what is nested in it may use the team. */
-static void run_serially(size_t tasks, attend_task task, void *arg)
+static void run_serially(size_t tasks, const job *job)
 {
 	const bool before = inside_task;
 	if (tasks > 1) inside_task = true;
-	for (size_t i = 0; i < tasks; i++) task(arg, i, 0);
+	if (job->begin) run_serially_with_own(tasks, job);
+	else
+		for (size_t i = 0; i < tasks; i++) job->task(job->arg, i, 0);
 	inside_task = before;
 }
 
@@ -303,18 +336,16 @@ static void follow_caller(void)
 	atomic_store_explicit(&team.home, cpu, memory_order_relaxed);
 }
 
-static void run_in_team(size_t tasks, attend_task task, void *arg, bool apart)
+static void run_in_team(size_t tasks, const job *job)
 {
 	const int size = attend_threads();
 	if (tasks <= 1 || size <= 1 || inside_task || atomic_exchange(&team.held, true)) {
-		run_serially(tasks, task, arg);
+		run_serially(tasks, job);
 		return;
 	}
 	if (team.started != size - 1 && team.refused != size) start_workers(size);
 	follow_caller();
-	team.task = task;
-	team.arg = arg;
-	team.apart = apart;
+	team.job = *job;
 	team.shares = (size_t)team.started + 1;
 	share_out(tasks, team.shares);
 	atomic_store(&team.gate, (atomic_load(&team.gate) / GENERATION + 1) * GENERATION + OPEN);
@@ -325,19 +356,24 @@ static void run_in_team(size_t tasks, attend_task task, void *arg, bool apart)
 			for (size_t i = 1; i < tasks; i++) pthread_cond_signal(&team.wake);
 		pthread_mutex_unlock(&team.lock);
 	}
-	run_tasks(task, arg, team.shares, 0);
+	run_tasks(team.shares, 0);
 	await_workers();
 	atomic_store(&team.held, false);
 }
 
 void attend_parallel(size_t tasks, attend_task task, void *arg)
 {
-	run_in_team(tasks, task, arg, false);
+	run_in_team(tasks, &(job){.task = task, .arg = arg});
 }
 
 void attend_parallel_apart(size_t tasks, attend_task task, void *arg)
 {
-	run_in_team(tasks, task, arg, true);
+	run_in_team(tasks, &(job){.task = task, .arg = arg, .apart = true});
+}
+
+void attend_parallel_own(size_t tasks, void (*begin)(void *arg, void *own), attend_own_task task, void *arg)
+{
+	run_in_team(tasks, &(job){.begin = begin, .own_task = task, .arg = arg, .apart = true});
 }
 
 attend_status attend_set_threads(int n)

@@ -19,6 +19,13 @@ void attend_parallel(size_t tasks, attend_task task, void *arg);
  * another core's cache is slow for that one to write the next time. */
 void attend_parallel_apart(size_t tasks, attend_task task, void *arg);
 
+/* The same with ATTEND_OWN_BYTES of memory for each worker, 64-byte aligned, not cleared: begin(arg, own) comes before its first
+ * task. What many would read and one could make had better be made by each where that is quick: a line that another core has
+ * read is slow to write, and slow to read where another core has written it. */
+enum { ATTEND_OWN_BYTES = 96 << 10 };
+typedef void (*attend_own_task)(void *arg, size_t index, void *own);
+void attend_parallel_own(size_t tasks, void (*begin)(void *arg, void *own), attend_own_task task, void *arg);
+
 /* Whether the calling thread runs one of several tasks of an attend_parallel, whatever the number of threads. */
 bool attend_in_parallel(void);
 

@@ -26,6 +26,8 @@ enum { SHARED_CHUNKS = 64 };
 
 /* Inputs up to which the caller fills all blocks before the team is called. */
 enum { FILL_ALONE = 4096 };
+/* Rows up to which each worker lays out all of them for itself, where they fit. */
+enum { OWN_ROWS = 16 };
 
 /* Blocks of a transposed operand that are read in one go. */
 enum { FILL_BLOCKS = 8 };
@@ -65,8 +67,8 @@ static float *laid_place(const product_job *job, size_t row, size_t rows, size_t
 }
 
 /* Everything behind the sum; `tile` is overwritten when there is an activation. */
-static void epilogue_tile(const product_job *job, float *tile, size_t row, size_t rows, const unsigned char *panel,
-                          size_t column)
+static void epilogue_tile(const product_job *job, const attend_left *left, float *tile, size_t row, size_t rows,
+                          const unsigned char *panel, size_t column)
 {
 	const attend_product *p = job->product;
 	const attend_epilogue *e = &p->epilogue;
@@ -82,11 +84,11 @@ static void epilogue_tile(const product_job *job, float *tile, size_t row, size_
 		.bias = e->bias ? e->bias + column : NULL,
 	};
 	if (p->type >= ATTEND_PACK_INT8) {
-		out.x_scale = job->left.x_scale + row;
-		out.zero = job->left.zero + row;
+		out.x_scale = left->x_scale + row;
+		out.zero = left->zero + row;
 	}
 	if (p->type == ATTEND_PACK_INT8) {
-		const unsigned char *tail = panel + job->left.steps * job->step_bytes;
+		const unsigned char *tail = panel + left->steps * job->step_bytes;
 		out.w_scale = (const float *)(const void *)tail;
 		out.column_sum = (const int32_t *)(const void *)(tail + table->nr * sizeof(float));
 	}
@@ -201,10 +203,10 @@ static void fill_chunk(product_job *job, size_t chunk, size_t block0, size_t blo
 	}
 }
 
-static void product_task(void *arg, size_t index, unsigned worker)
+/* One task. `own`: the left operand as this worker has laid it out, or NULL. */
+static void run_task(product_job *job, size_t index, const attend_left *own)
 {
-	product_job *job = arg;
-	const attend_left *left = &job->left;
+	const attend_left *left = own ? own : &job->left;
 	const size_t nr = job->table->nr, groups = job->groups.count * job->parts;
 	const size_t chunk = job->by_columns ? index % job->chunks : index / groups;
 	const size_t place = job->by_columns ? index / job->chunks : index % groups;
@@ -227,8 +229,7 @@ static void product_task(void *arg, size_t index, unsigned worker)
 	size_t most = kernel->part;
 	if (unpacked) most = most < laid_steps ? most : laid_steps;
 	else if (!expand && block1 - block0 > 2 && attend_cpu_amd()) most *= L2_PARTS;
-	(void)worker;
-	fill_chunk(job, chunk, block0, block1);
+	if (!own) fill_chunk(job, chunk, block0, block1);
 	if (kernel->enter) kernel->enter();
 	for (size_t i = panel0; i < panel1; i++) {
 		const unsigned char *panel = unpacked ? NULL : job->product->panels + i * job->panel_bytes;
@@ -255,13 +256,46 @@ static void product_task(void *arg, size_t index, unsigned worker)
 				if (last) ask_outputs(job, row, rows, i * nr);
 				(expand ? kernel->expanded : kernel->tile)(sums, block, part, rows, steps * factor, s0 != 0, ahead);
 				if (last && unpacked && b == block0 && !is_finite(sums, nr)) atomic_store(unpacked->broken, true);
-				if (last) epilogue_tile(job, sums, row, rows, panel, i * nr);
+				if (last) epilogue_tile(job, left, sums, row, rows, panel, i * nr);
 				ahead.at += steps * factor / 4 * ahead.lines * 64;
 			}
 			s0 += steps;
 		} while (s0 < left->steps);
 	}
 	if (kernel->leave) kernel->leave();
+}
+
+static void product_task(void *arg, size_t index, unsigned worker)
+{
+	(void)worker;
+	run_task(arg, index, NULL);
+}
+
+/* A worker's own left operand, with its blocks behind it. */
+typedef struct own_left {
+	attend_left left;
+	_Alignas(64) unsigned char blocks[];
+} own_left;
+
+static bool can_own(const product_job *job, size_t tasks)
+{
+	const attend_product *p = job->product;
+	return tasks > 1 && !job->left.in_place && p->stride_k == 1 && p->m <= OWN_ROWS &&
+	       attend_left_bytes(job->table, p->type, p->m, p->k) <= ATTEND_OWN_BYTES - sizeof(own_left);
+}
+
+static void begin_own(void *arg, void *own)
+{
+	const attend_product *p = ((const product_job *)arg)->product;
+	own_left *o = own;
+	o->left = attend_left_plan(o->blocks, ((const product_job *)arg)->table, p->type, p->x, p->stride_row, p->stride_k,
+	                           p->m, p->k);
+	attend_left_fill(&o->left, 0, o->left.runs.count);
+}
+
+static void own_task(void *arg, size_t index, void *own)
+{
+	run_task(arg, index, &((const own_left *)own)->left);
 }
 
 /* About how many nanoseconds one panel takes: arithmetic, or reading it from memory. */
@@ -312,7 +346,12 @@ void attend_product_run(const attend_product *p)
 	job.step_bytes = attend_type_step_bytes(table, p->type);
 	job.panel_bytes = attend_type_panel_bytes(table, p->type, p->k);
 	share(&job);
+	const size_t tasks = job.chunks * job.groups.count * job.parts;
+	if (can_own(&job, tasks)) {
+		attend_parallel_own(tasks, begin_own, own_task, &job);
+		return;
+	}
 	job.filled = job.left.in_place || p->m * p->k < FILL_ALONE;
 	if (job.filled && !job.left.in_place) attend_left_fill(&job.left, 0, job.left.runs.count);
-	attend_parallel_apart(job.chunks * job.groups.count * job.parts, product_task, &job);
+	attend_parallel_apart(tasks, product_task, &job);
 }

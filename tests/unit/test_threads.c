@@ -57,6 +57,41 @@ static void test_every_task_once(void **state)
 	}
 }
 
+typedef struct own_job {
+	atomic_int hits[40], begun;
+} own_job;
+
+static void begin_own(void *arg, void *own)
+{
+	own_job *const j = arg;
+	assert_int_equal((uintptr_t)own % 64, 0);
+	memset(own, 1 + atomic_fetch_add(&j->begun, 1), ATTEND_OWN_BYTES);
+}
+
+/* What this worker's own memory was begun with, and nobody else's. */
+static void count_own(void *arg, size_t index, void *own)
+{
+	own_job *const j = arg;
+	const unsigned char *bytes = own;
+	assert_in_range(bytes[0], 1, atomic_load(&j->begun));
+	assert_int_equal(bytes[ATTEND_OWN_BYTES - 1], bytes[0]);
+	atomic_fetch_add(&j->hits[index], 1);
+}
+
+static void test_own_memory(void **state)
+{
+	(void)state;
+	for (int threads = 1; threads <= 8; threads++) {
+		assert_ok(attend_set_threads(threads));
+		for (size_t tasks = 0; tasks < 40; tasks++) {
+			own_job j = {0};
+			attend_parallel_own(tasks, begin_own, count_own, &j);
+			for (size_t i = 0; i < 40; i++) assert_int_equal(j.hits[i], i < tasks);
+			assert_in_range(j.begun, tasks > 0, tasks < (size_t)threads ? tasks : (size_t)threads);
+		}
+	}
+}
+
 /* Workers that have gone to sleep come back. */
 static void test_sleepers(void **state)
 {
@@ -184,6 +219,7 @@ static void test_affinity(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_task_once),
+	                                   cmocka_unit_test(test_own_memory),
 	                                   cmocka_unit_test(test_workers_keep_off),
 	                                   cmocka_unit_test(test_affinity),
 	                                   cmocka_unit_test(test_sleepers),
