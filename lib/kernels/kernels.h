@@ -89,8 +89,8 @@ typedef struct attend_epilogue {
  * (int8/int4/bf16 quantise x there). m 0, n 0 and k 0 (sum 0) are fine. */
 size_t attend_linear_scratch(const attend_packed *w, size_t m);
 /* Rows between two products need not be f32: as ldy, y is written the way that a product with weights of w's type and n inputs
- * lays x out for itself, in its attend_linear_scratch bytes; that one takes it as x with this ldx, the same m and as many threads. Only
- * where attend_linear_lays(w's type, n, m). */
+ * lays x out for itself, in its attend_linear_scratch bytes; that one takes it as x with this ldx and the same m, called with as
+ * many threads and, like the first, in a task of the team or outside. Only where attend_linear_lays(w's type, n, m). */
 #define ATTEND_LAID SIZE_MAX
 bool attend_linear_lays(attend_pack_type type, size_t n, size_t m);
 void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const attend_packed *w,

@@ -143,7 +143,7 @@ size_t attend_left_bytes(const struct attend_gemm_table *table, attend_pack_type
 static attend_runs blocks_of(const attend_kernel *kernel, size_t m)
 {
 	if (kernel->tiled) return attend_runs_whole(m, kernel->mr);
-	const size_t threads = (size_t)attend_threads(), count = m / kernel->mr + (m % kernel->mr != 0);
+	const size_t threads = attend_product_threads(), count = m / kernel->mr + (m % kernel->mr != 0);
 	return attend_runs_in(m, m / threads >= ATTEND_SHARE_ROWS ? (count + threads - 1) / threads * threads : count);
 }
 

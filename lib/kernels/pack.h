@@ -63,13 +63,19 @@ void attend_pack_int4_avx512(unsigned char *step, size_t nr, size_t column, cons
 /* Run the task over 0 .. tasks-1, on the team if the work (in elements) is worth it. */
 void attend_run_tasks(size_t tasks, attend_task task, void *arg, size_t work);
 
+/* Threads that a product called here runs on. */
+static inline size_t attend_product_threads(void)
+{
+	return attend_in_parallel() ? 1 : (size_t)attend_threads();
+}
+
 /* Rows for each thread from which on a thread keeps to its rows and reads all weights, rather than to its columns: every
  * operation cuts rows alike, so they stay in the cache of its core. */
 enum { ATTEND_SHARE_ROWS = 32 };
 
 /* The left operand: m rows of k inputs, element (r, i) at x[r*stride_row + i*stride_k] (one of them is 1; stride_k other
  * than 1 for F32 and BF16 alone), and the blocks in scratch that it is laid out in, one after the other. How many rows a block has
- * follows from m and the number of threads alone. stride_row ATTEND_LAID: x is blocks already. */
+ * follows from m and attend_product_threads alone. stride_row ATTEND_LAID: x is blocks already. */
 typedef struct attend_left {
 	const struct attend_gemm_table *table;
 	const attend_kernel *kernel;

@@ -311,7 +311,7 @@ static void share(product_job *job)
 {
 	const attend_product *p = job->product;
 	attend_left *left = &job->left;
-	const size_t threads = (size_t)attend_threads(), mr = left->kernel->mr, nr = job->table->nr;
+	const size_t threads = attend_product_threads(), mr = left->kernel->mr, nr = job->table->nr;
 	const size_t panels = p->n / nr + (p->n % nr != 0), parts = p->epilogue.parts;
 	/* Rows whose inputs fill half of the L2 cache. */
 	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
@@ -326,7 +326,7 @@ static void share(product_job *job)
 	const size_t cost = panel_cost(p->m / job->chunks, job->panel_bytes, left->kernel->rate);
 	size_t groups = attend_runs_of(panels / job->parts, 1 + TASK_NS / (cost + 1)).count;
 	if (job->by_columns) groups = groups > threads ? groups / threads * threads : threads;
-	if (alone || job->chunks > SHARED_CHUNKS) groups = 1;
+	if (alone || threads == 1 || job->chunks > SHARED_CHUNKS) groups = 1;
 	job->groups = attend_runs_in(panels / job->parts, groups);
 	job->shared = groups * job->parts > 1;
 	for (size_t c = 0; c < job->chunks && job->shared; c++) {

@@ -15,7 +15,7 @@ void attend_residual_run(attend_pass *pass, const attend_linear *w, float *y, co
 	const size_t d = pass->arch->hidden, count = pass->rows * d;
 	if (p <= 0.0f || !pass->state->dropout) {
 		const attend_epilogue e = {.residual = residual, .ld_residual = d};
-		attend_linear_run(session, w, y, d, x, ldx, pass->rows, &e);
+		attend_pass_linear(pass, w, y, d, x, ldx, &e);
 		return;
 	}
 	float *f = y == residual ? session->scratch.g3 : y;

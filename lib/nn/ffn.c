@@ -4,8 +4,7 @@
  *   gated   f(n) = down(act(gate n) * (up n))   (Shazeer 2020)
  *
  * The activation's output is not kept: backward makes it again from the value before activation. */
-#include <stdatomic.h>
-
+#include "lib/core/threads.h"
 #include "lib/nn/session_state.h"
 
 static attend_norm_kind kind(const attend_pass *pass)
@@ -22,63 +21,83 @@ static void activate(const attend_pass *pass, float *h, size_t ldh, const float 
 	attend_block_acts *acts = pass->acts;
 	attend_epilogue e = {.act = arch->activation, .pre_activation = pass->keep ? acts->pre : NULL};
 	if (arch->gated) {
-		attend_linear_run(pass->session, &b->up, acts->up, f, n, d, pass->rows, NULL);
+		attend_pass_linear(pass, &b->up, acts->up, f, n, d, NULL);
 		e.multiply = acts->up;
 		e.ld_multiply = f;
-		attend_linear_run(pass->session, &b->gate, h, ldh, n, d, pass->rows, &e);
+		attend_pass_linear(pass, &b->gate, h, ldh, n, d, &e);
 	} else {
-		attend_linear_run(pass->session, &b->up, h, ldh, n, d, pass->rows, &e);
+		attend_pass_linear(pass, &b->up, h, ldh, n, d, &e);
 	}
 }
 
-/* Bytes of the weights, 0: not packed yet. */
-static size_t packed_bytes(const attend_linear *w)
-{
-	if (!atomic_load_explicit(&w->ready, memory_order_acquire)) return 0;
-	return attend_pack_bytes(w->packed.type, w->packed.n, w->packed.k);
-}
-
-/* Rows whose intermediate values stay in the caches between the two products, where nobody asks for them afterwards and the
- * weights, which each stretch of rows reads again, stay there too. */
-static size_t rows_at_once(const attend_pass *pass)
-{
-	enum { ROWS_OF_THREAD = 128, WEIGHT_BYTES = 6 << 20 };
-	const size_t most = ROWS_OF_THREAD * (size_t)attend_threads(), rows = pass->rows;
-	if (pass->keep || pass->state->dropout || rows < 2 * most) return rows;
-	const size_t up = packed_bytes(&pass->block->up), down = packed_bytes(&pass->block->down);
-	if (up == 0 || down == 0 || up + down > WEIGHT_BYTES) return rows;
-	const size_t stretches = (rows + most - 1) / most;
-	return (rows + stretches - 1) / stretches;
-}
-
-void attend_ffn_forward(attend_pass *pass)
+/* The sub-layer for pass->rows rows from row `at` on. */
+static void forward_rows(attend_pass *pass, size_t at, float *h)
 {
 	const attend_stack_arch *arch = pass->arch;
 	attend_block_params *b = pass->block;
 	attend_sublayer *s = &pass->acts->ffn;
-	attend_session *session = pass->session;
-	const bool pre = arch->norm_place == ATTEND_NORM_PRE;
+	const bool pre = arch->norm_place == ATTEND_NORM_PRE, dropout = pass->state->dropout;
 	const size_t d = arch->hidden, f = arch->intermediate, rows = pass->rows;
-	const float *n = s->x;
+	const float *x = s->x + at * d, *n = x;
+	float *y = s->y + at * d, *z = s->z + at * d, *mean = s->mean ? s->mean + at : NULL,
+		  *rstd = s->rstd ? s->rstd + at : NULL, *sum = pre ? y : z;
 	if (pre) {
-		attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, s->z, s->x, rows, d, s->mean, s->rstd);
-		n = s->z;
+		attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, z, x, rows, d, mean, rstd);
+		n = z;
 	}
-	float *h = session->scratch.h, *sum = pre ? s->y : s->z;
-	const size_t most = rows_at_once(pass);
-	for (size_t at = 0; at < rows; at += most) {
-		attend_pass part = *pass;
-		part.rows = rows - at < most ? rows - at : most;
-		const bool laid = !pass->keep && !pass->state->dropout &&
-		                  attend_linear_lays_for(arch->gated ? &b->gate : &b->up, &b->down, part.rows);
-		const size_t ldh = laid ? ATTEND_LAID : f;
-		activate(&part, h, ldh, n + at * d);
-		attend_site_dropout(session, pass->stack, pass->run, ATTEND_SITE_ACTIVATION, arch->dropout_activation, h,
-		                    part.rows * f);
-		attend_residual_run(&part, &b->down, sum + at * d, h, ldh, s->x + at * d, ATTEND_SITE_FFN_OUTPUT,
-		                    arch->no_ffn_output_dropout ? 0.0f : arch->dropout_hidden);
-	}
-	if (!pre) attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, s->y, s->z, rows, d, s->mean, s->rstd);
+	const bool laid =
+		!pass->keep && !dropout && attend_linear_lays_for(arch->gated ? &b->gate : &b->up, &b->down, rows);
+	const size_t ldh = laid ? ATTEND_LAID : f;
+	activate(pass, h, ldh, n);
+	attend_site_dropout(pass->session, pass->stack, pass->run, ATTEND_SITE_ACTIVATION, arch->dropout_activation, h,
+	                    rows * f);
+	attend_residual_run(pass, &b->down, sum, h, ldh, x, ATTEND_SITE_FFN_OUTPUT,
+	                    arch->no_ffn_output_dropout ? 0.0f : arch->dropout_hidden);
+	if (!pre) attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, y, z, rows, d, mean, rstd);
+}
+
+/* Many rows of which nothing is kept go through the sub-layer by stretches, each on one thread from the norm to the last sum: what
+ * stands between the products stays in that core's cache, and nobody waits for anybody. */
+typedef struct stretches {
+	const attend_pass *pass;
+	size_t count;
+	size_t most;    /* rows of a stretch */
+	size_t scratch; /* bytes of a thread */
+} stretches;
+
+static bool by_stretches(const attend_pass *pass, stretches *s)
+{
+	enum { ROWS = 64, STRETCHES = 4 }; /* stretches of a thread at least: the last one may be waited for */
+	const size_t threads = (size_t)attend_threads(), rows = pass->rows;
+	const attend_block_params *b = pass->block;
+	/* A profiler sees one operation after the other. */
+	if (pass->keep || pass->state->dropout || pass->session->network->profiler) return false;
+	if (rows < STRETCHES * threads * ROWS) return false;
+	const size_t each = ROWS * threads, count = (rows + each - 1) / each * threads, most = (rows + count - 1) / count;
+	const size_t up = attend_linear_run_scratch(&b->up, most), down = attend_linear_run_scratch(&b->down, most);
+	*s = (stretches){pass, count, most, up > down ? up : down};
+	return true;
+}
+
+static void stretch(void *arg, size_t index, unsigned worker)
+{
+	const stretches *s = arg;
+	const size_t f = s->pass->arch->intermediate, at = index * s->pass->rows / s->count;
+	attend_pass part = *s->pass;
+	attend_block_acts acts = *part.acts;
+	unsigned char *scratch = part.session->scratch.kernel;
+	part.acts = &acts;
+	part.rows = (index + 1) * s->pass->rows / s->count - at;
+	part.kernel = scratch + worker * s->scratch;
+	if (acts.up) acts.up += worker * s->most * f;
+	forward_rows(&part, at, part.session->scratch.h + worker * s->most * f);
+}
+
+void attend_ffn_forward(attend_pass *pass)
+{
+	stretches s;
+	if (by_stretches(pass, &s)) attend_parallel_apart(s.count, stretch, &s);
+	else forward_rows(pass, 0, pass->session->scratch.h);
 }
 
 /* dn (+)= gradient of n through f, df [N,D] being the gradient of f's output. dn NULL: not wanted. */

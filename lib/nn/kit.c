@@ -5,22 +5,41 @@
 #include "lib/core/rng.h"
 #include "lib/nn/session_state.h"
 
+static attend_pack_type type_of(const attend_linear *w)
+{
+	return atomic_load_explicit(&w->ready, memory_order_acquire) ? w->packed.type : w->unpacked.type;
+}
+
 /* y = epilogue(x W^T + b) */
-void attend_linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
-                       size_t ldx, size_t rows, const attend_epilogue *epilogue)
+static void linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
+                       size_t ldx, size_t rows, const attend_epilogue *epilogue, void *scratch)
 {
 	attend_epilogue e = epilogue ? *epilogue : (attend_epilogue){0};
 	e.bias = w->bias;
 	attend_lap_linear(session, ATTEND_LAP_ROWS, w, rows);
 	if (atomic_load_explicit(&w->ready, memory_order_acquire))
-		attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, session->scratch.kernel);
-	else attend_linear_forward_unpacked(y, ldy, x, ldx, rows, &w->unpacked, &e, session->scratch.kernel);
+		attend_linear_forward(y, ldy, x, ldx, rows, &w->packed, &e, scratch);
+	else attend_linear_forward_unpacked(y, ldy, x, ldx, rows, &w->unpacked, &e, scratch);
 	attend_lap_linear(session, ATTEND_LAP_LINEAR, w, rows);
 }
 
-static attend_pack_type type_of(const attend_linear *w)
+void attend_linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
+                       size_t ldx, size_t rows, const attend_epilogue *epilogue)
 {
-	return atomic_load_explicit(&w->ready, memory_order_acquire) ? w->packed.type : w->unpacked.type;
+	linear_run(session, w, y, ldy, x, ldx, rows, epilogue, session->scratch.kernel);
+}
+
+void attend_pass_linear(const attend_pass *pass, const attend_linear *w, float *y, size_t ldy, const float *x,
+                        size_t ldx, const attend_epilogue *epilogue)
+{
+	void *scratch = pass->kernel ? pass->kernel : pass->session->scratch.kernel;
+	linear_run(pass->session, w, y, ldy, x, ldx, pass->rows, epilogue, scratch);
+}
+
+size_t attend_linear_run_scratch(const attend_linear *w, size_t rows)
+{
+	const attend_packed packed = {.type = type_of(w), .n = w->out, .k = w->in};
+	return attend_linear_scratch(&packed, rows);
 }
 
 bool attend_linear_lays_for(const attend_linear *w, const attend_linear *next, size_t rows)

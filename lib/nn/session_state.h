@@ -165,6 +165,7 @@ typedef struct attend_pass {
 	const float *const *target_mapping;
 	const uint8_t *const *query_hidden_keys;
 	size_t target_rows;
+	void *kernel; /* scratch of this pass' products; NULL: the session's */
 	/* the layer at hand */
 	size_t run, layer;
 	attend_block_params *block;
@@ -212,6 +213,11 @@ void attend_lap_attention(const attend_pass *pass, attend_lap_kind kind, bool cr
 /* y [rows,out] = epilogue(x W^T + bias); `epilogue` NULL: plain. The linear is prepared. */
 void attend_linear_run(attend_session *session, const attend_linear *w, float *y, size_t ldy, const float *x,
                        size_t ldx, size_t rows, const attend_epilogue *epilogue);
+/* The same for pass->rows rows, in the scratch of the pass. */
+void attend_pass_linear(const attend_pass *pass, const attend_linear *w, float *y, size_t ldy, const float *x,
+                        size_t ldx, const attend_epilogue *epilogue);
+/* Bytes of scratch that it takes. */
+size_t attend_linear_run_scratch(const attend_linear *w, size_t rows);
 /* Whether x of `next` is what `w` makes of so many rows without being f32 in between: ATTEND_LAID then is ldy of the one and ldx
  * of the other. */
 bool attend_linear_lays_for(const attend_linear *w, const attend_linear *next, size_t rows);
