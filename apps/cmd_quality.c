@@ -17,8 +17,8 @@ static const attend_option options[] = {
 	{0},
 };
 
-static const char *const kinds[] = {"labels", "causal", "masked", "embedding"};
-static const char *const row_names[] = {"texts", "tokens", "masked tokens", "lines"};
+static const char *const kinds[] = {"labels", "causal", "masked", "embedding", "answer"};
+static const char *const row_names[] = {"texts", "tokens", "masked tokens", "lines", "answer tokens"};
 
 static void json_number(const char *name, double value)
 {
@@ -97,8 +97,9 @@ const attend_command attend_command_quality = {
 	.summary = "measure what a type of weights costs",
 	.details = "The same texts run in f32 and in the other type, side by side. A classifier reads\n"
 			   "labelled texts: accuracy. A language model reads plain text: perplexity, of masked\n"
-			   "models that of 15 % of the tokens, masked a line at a time. Any other model turns\n"
-			   "lines into vectors: the cosine between both.",
+			   "models that of 15 % of the tokens, masked a line at a time. An encoder-decoder reads\n"
+			   "lines: perplexity of the answers that it generates in f32. Any other model turns lines\n"
+			   "into vectors: the cosine between both.",
 	.example = "attend quality -m reviews-model --dtype int8 --file test.tsv\n"
 			   "attend quality -m gpt2 --dtype int4 --text book.txt --json",
 	.groups = (const attend_option *const[]){attend_options_data, NULL},

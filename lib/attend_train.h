@@ -222,10 +222,11 @@ ATTEND_API attend_status attend_train_trace(const char *model, const char *batch
 /* ==== What a type of weights costs ====================================================================================== */
 
 typedef enum attend_quality_kind {
-	ATTEND_QUALITY_LABELS,   /* rows are texts, logits those of their classes */
-	ATTEND_QUALITY_CAUSAL,   /* rows are tokens, predicted from those before them in windows side by side */
-	ATTEND_QUALITY_MASKED,   /* rows are masked tokens: 15 % of each line, the same in every run */
-	ATTEND_QUALITY_EMBEDDING /* rows are lines: their vectors */
+	ATTEND_QUALITY_LABELS,    /* rows are texts, logits those of their classes */
+	ATTEND_QUALITY_CAUSAL,    /* rows are tokens, predicted from those before them in windows side by side */
+	ATTEND_QUALITY_MASKED,    /* rows are masked tokens: 15 % of each line, the same in every run */
+	ATTEND_QUALITY_EMBEDDING, /* rows are lines: their vectors */
+	ATTEND_QUALITY_ANSWER     /* rows are tokens of what the f32 model makes of each line */
 } attend_quality_kind;
 
 /* [2]: in f32, and in the other type. NaN where it does not apply. */
@@ -242,9 +243,10 @@ typedef struct attend_quality_result {
 } attend_quality_result;
 
 /* Run the same texts through a model in f32 and in `weights` (another type). Either a plain text: a causal or masked language
- * model predicts its tokens, another model turns its lines into vectors; or a recipe with validation_file and how to read it:
+ * model predicts its tokens, an encoder-decoder those of the answer that its f32 side generates to each line (as generation_config.json
+ * says, but never sampled), another model turns its lines into vectors; or a recipe with validation_file and how to read it:
  * labelled texts for the sequence head. Texts that are too long are cut on the right. ARG; DATA: nothing to predict;
- * UNSUPPORTED: an encoder-decoder with a text, a folder that is itself in int8 or int4. */
+ * UNSUPPORTED: a folder that is itself in int8 or int4. */
 ATTEND_API attend_status attend_quality(attend_quality_result *out, const char *model, attend_weight_type weights,
                                         const char *text_file, const attend_recipe *recipe);
 

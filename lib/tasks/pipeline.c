@@ -266,6 +266,19 @@ attend_status attend_pipeline_run(attend_pipeline *p, const attend_sequence *seq
 	return ATTEND_OK;
 }
 
+attend_status attend_pipeline_run_answer(attend_pipeline *p, const attend_sequence *sequence, const int32_t *answer,
+                                         size_t count)
+{
+	const size_t lengths[2][2] = {{0, sequence->count}, {0, count}};
+	const size_t longest = sequence->count > count ? sequence->count : count;
+	const float *hidden;
+	ATTEND_TRY(need_session(p, longest != 0 ? longest : 1, 1));
+	attend_batch batch = {.sequences = 1, .offsets = lengths[0], .ids = sequence->ids, .types = sequence->types};
+	ATTEND_TRY(attend_session_encode(p->session, &batch, &hidden));
+	batch = (attend_batch){.sequences = 1, .offsets = lengths[1], .ids = answer};
+	return attend_session_decode(p->session, &batch, NULL, &hidden);
+}
+
 attend_status attend_pipeline_prefill(attend_pipeline *p, const attend_sequence *sequences, size_t count, int *slots)
 {
 	const float *hidden;

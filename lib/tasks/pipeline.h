@@ -81,6 +81,11 @@ size_t attend_pipeline_group(const attend_sequence *sequences, size_t count);
 attend_status attend_pipeline_run(attend_pipeline *pipeline, const attend_sequence *sequences, size_t count, int stack,
                                   const float **hidden);
 
+/* Encoder-decoders: one sequence through the encoder, `answer` [count] through the decoder as it is (the start token first).
+ * Heads read the answer's rows. */
+attend_status attend_pipeline_run_answer(attend_pipeline *pipeline, const attend_sequence *sequence,
+                                         const int32_t *answer, size_t count);
+
 /* Decoder-only models: read sequences into the cache; slots [count] are opened here, the caller frees them. The session
  * must have been planned with a cache: pipeline->planned.cache_slots and cache_length are set before the first run. */
 attend_status attend_pipeline_prefill(attend_pipeline *pipeline, const attend_sequence *sequences, size_t count,

@@ -24,8 +24,9 @@ typedef struct comparison {
 	attend_quality_result *out;
 	double loss[2], error; /* sums over rows, or over all numbers */
 	size_t right[2], same, numbers;
-	bool has_targets; /* rows have one right answer */
-	float *copy;      /* [copy_capacity] rows of the first model */
+	bool has_targets;              /* rows have one right answer */
+	attend_generation *generation; /* how the first model answers; or NULL */
+	float *copy;                   /* [copy_capacity] rows of the first model */
 	size_t copy_capacity;
 } comparison;
 
@@ -136,21 +137,29 @@ static attend_status run_labelled(comparison *c, const attend_recipe *recipe)
 
 /* ---- Plain text ----------------------------------------------------------------------------------------------------------------- */
 
-/* Both models read `sequence`; the rows of its tokens `rows` are compared, targets[i] being right for rows[i]. */
-static attend_status compare_sequence(comparison *c, const attend_sequence *sequence, int stack, size_t head,
-                                      const size_t *rows, const int32_t *targets, size_t count)
+/* Of what both models have just read, the rows of tokens rows[i] (NULL: i), for which targets[i] is right. */
+static attend_status compare_rows(comparison *c, size_t head, const size_t *rows, const int32_t *targets, size_t count)
 {
 	const size_t vocab = c->models[0]->checkpoint->network.arch.heads[head].outputs;
-	for (int m = 0; m < 2; m++) ATTEND_TRY(attend_pipeline_run(c->pipelines[m], sequence, 1, stack, NULL));
 	for (size_t done = 0, n; done < count; done += n) {
+		size_t some[ROWS];
 		n = count - done < ROWS ? count - done : ROWS;
-		ATTEND_TRY(attend_pipeline_head(c->pipelines[0], head, rows + done, n));
+		for (size_t i = 0; i < n; i++) some[i] = rows != NULL ? rows[done + i] : done + i;
+		ATTEND_TRY(attend_pipeline_head(c->pipelines[0], head, some, n));
 		ATTEND_TRY(keep_rows(c, c->pipelines[0]->logits, n * vocab));
-		ATTEND_TRY(attend_pipeline_head(c->pipelines[1], head, rows + done, n));
+		ATTEND_TRY(attend_pipeline_head(c->pipelines[1], head, some, n));
 		for (size_t i = 0; i < n; i++)
 			compare_row(c, c->copy + i * vocab, c->pipelines[1]->logits + i * vocab, vocab, targets[done + i]);
 	}
 	return ATTEND_OK;
+}
+
+/* Both models read `sequence` first. */
+static attend_status compare_sequence(comparison *c, const attend_sequence *sequence, int stack, size_t head,
+                                      const size_t *rows, const int32_t *targets, size_t count)
+{
+	for (int m = 0; m < 2; m++) ATTEND_TRY(attend_pipeline_run(c->pipelines[m], sequence, 1, stack, NULL));
+	return compare_rows(c, head, rows, targets, count);
 }
 
 /* Causal: the whole text in windows side by side; every token but a window's first is predicted. */
@@ -160,15 +169,12 @@ static attend_status run_causal(comparison *c, size_t head, const attend_text *t
 	const size_t limit = attend_model_max_length(c->models[0]), length = limit < WINDOW ? limit : WINDOW;
 	ATTEND_TRY(attend_pipeline_encode(&encoded, c->models[0], text, 1, ATTEND_CUT_NEVER, SIZE_MAX, 0));
 	const attend_encoding *e = &encoded.items[0];
-	size_t *rows = attend_alloc_array(length, sizeof *rows);
-	attend_status status = rows != NULL ? ATTEND_OK : attend_fail_memory(length * sizeof *rows, "rows");
-	for (size_t i = 0; i < length && rows != NULL; i++) rows[i] = i;
+	attend_status status = ATTEND_OK;
 	for (size_t first = 0; first + 1 < e->count && status == ATTEND_OK; first += length) {
 		const size_t n = e->count - first < length ? e->count - first : length;
 		const attend_sequence sequence = {.ids = e->ids + first, .count = n};
-		status = compare_sequence(c, &sequence, 1, head, rows, e->ids + first + 1, n - 1);
+		status = compare_sequence(c, &sequence, 1, head, NULL, e->ids + first + 1, n - 1);
 	}
-	free(rows);
 	attend_encoded_free(&encoded);
 	return status;
 }
@@ -224,6 +230,24 @@ static attend_status compare_embedding(comparison *c, const attend_text *text)
 	return ATTEND_OK;
 }
 
+/* What the first model makes of each line; both then predict that, token by token. */
+static attend_status compare_answer(comparison *c, size_t head, const attend_encoding *e)
+{
+	const int32_t *const ids = e->ids;
+	const size_t length = e->count;
+	attend_generate_result result;
+	ATTEND_TRY(attend_generate_ids(&result, c->pipelines[0], &ids, &length, 1, c->generation, NULL));
+	const attend_generated_text *answer = &result.items[0];
+	const attend_sequence sequence = {e->ids, e->type_ids, e->count};
+	attend_status status = ATTEND_OK;
+	for (int m = 0; m < 2 && status == ATTEND_OK && answer->count > 1; m++)
+		status = attend_pipeline_run_answer(c->pipelines[m], &sequence, answer->ids, answer->count - 1);
+	if (status == ATTEND_OK && answer->count > 1)
+		status = compare_rows(c, head, NULL, answer->ids + 1, answer->count - 1);
+	attend_generate_result_free(&result);
+	return status;
+}
+
 static attend_status run_line(comparison *c, size_t head, const attend_text *line, attend_rng *rng)
 {
 	if (c->out->kind == ATTEND_QUALITY_EMBEDDING) return compare_embedding(c, line);
@@ -232,7 +256,9 @@ static attend_status run_line(comparison *c, size_t head, const attend_text *lin
 	ATTEND_TRY(
 		attend_pipeline_encode(&encoded, c->models[0], line, 1, ATTEND_CUT_RIGHT, limit < WINDOW ? limit : WINDOW, 0));
 	c->out->truncated += encoded.truncated[0] != 0;
-	const attend_status status = compare_masked(c, head, &encoded.items[0], rng);
+	const attend_encoding *e = &encoded.items[0];
+	const attend_status status =
+		c->out->kind == ATTEND_QUALITY_ANSWER ? compare_answer(c, head, e) : compare_masked(c, head, e, rng);
 	attend_encoded_free(&encoded);
 	return status;
 }
@@ -250,13 +276,19 @@ static attend_status run_text(comparison *c, const char *path)
 	size_t size, head = 0, line = 1;
 	attend_rng rng = {.seed = 0};
 	const bool causal = attend_model_has_head(c->models[0], "lm"), masked = attend_model_has_head(c->models[0], "mlm");
-	if (attend_model_has_head(c->models[0], "seq2seq"))
-		return attend_fail(ATTEND_ERR_UNSUPPORTED, "%s: encoder-decoders are not compared: their texts come in pairs",
-		                   c->models[0]->path);
-	c->out->kind = causal ? ATTEND_QUALITY_CAUSAL : masked ? ATTEND_QUALITY_MASKED : ATTEND_QUALITY_EMBEDDING;
-	c->has_targets = causal || masked;
+	const bool answers = attend_model_has_head(c->models[0], "seq2seq");
+	c->out->kind = answers  ? ATTEND_QUALITY_ANSWER
+	               : causal ? ATTEND_QUALITY_CAUSAL
+	               : masked ? ATTEND_QUALITY_MASKED
+	                        : ATTEND_QUALITY_EMBEDDING;
+	c->has_targets = causal || masked || answers;
 	if (c->has_targets)
-		ATTEND_TRY(attend_model_need_head(&head, c->models[0], causal ? ATTEND_HEAD_LM : ATTEND_HEAD_MLM));
+		ATTEND_TRY(attend_model_need_head(&head, c->models[0],
+		                                  answers  ? ATTEND_HEAD_SEQ2SEQ
+		                                  : causal ? ATTEND_HEAD_LM
+		                                           : ATTEND_HEAD_MLM));
+	if (answers) ATTEND_TRY(attend_generation_new(&c->generation, c->models[0]));
+	if (answers) ATTEND_TRY(attend_generation_set(c->generation, "do_sample", "false"));
 	ATTEND_TRY(attend_file_read(&text, &size, path, 0));
 	attend_status status = ATTEND_OK;
 	if (causal) status = run_causal(c, head, &(attend_text){.text = text, .size = size});
@@ -327,6 +359,7 @@ attend_status attend_quality(attend_quality_result *out, const char *model, atte
 		attend_pipeline_free(c.pipelines[m]);
 		attend_model_free(c.models[m]);
 	}
+	attend_generation_free(c.generation);
 	free(c.copy);
 	return status;
 }

@@ -1,5 +1,5 @@
-/* test_quality.c: attend_quality against its own parts: perplexity of the causal model as attend_perplexity has it, accuracy of a
- * classifier as attend_evaluate has it. ctest-valgrind: no (minutes) */
+/* test_quality.c: attend_quality against its own parts: perplexity of the causal model as attend_perplexity has it, that of an
+ * encoder-decoder's answers as their scores have it, accuracy of a classifier as attend_evaluate has it. ctest-valgrind: no (minutes) */
 #include <math.h>
 #include <unistd.h>
 
@@ -54,6 +54,56 @@ static void test_causal(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void add_loss(void *payload, size_t sequence, size_t step, const float *scores, size_t vocab)
+{
+	(void)sequence;
+	(void)step;
+	double sum = 0;
+	size_t best = 0;
+	for (size_t i = 0; i < vocab; i++) {
+		sum += exp((double)scores[i]);
+		if (scores[i] > scores[best]) best = i;
+	}
+	*(double *)payload += log(sum) - (double)scores[best];
+}
+
+/* An encoder-decoder predicts its own answers: the loss is that of the scores which chose them. */
+static void test_answers(void **state)
+{
+	(void)state;
+	static const char *const lines[] = {"words: 305", "digits: seven thousand and forty two"};
+	char path[] = "/tmp/attend_quality_XXXXXX", file[128];
+	const int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	close(fd);
+	const int size = snprintf(file, sizeof file, "%s\n\n%s\n", lines[0], lines[1]);
+	assert_ok(attend_file_write(path, file, (size_t)size));
+	attend_model *model;
+	attend_pipeline *pipeline;
+	double loss = 0;
+	size_t tokens = 0;
+	assert_ok(attend_model_load(&model, MODELS "seq2seq-mini", NULL));
+	assert_ok(attend_pipeline_new(&pipeline, model));
+	for (size_t i = 0; i < 2; i++) {
+		const attend_text line = {.text = lines[i], .size = strlen(lines[i])};
+		const attend_generate_options options = {.on_scores = add_loss, .payload = &loss};
+		attend_generate_result result;
+		assert_ok(attend_generate(&result, pipeline, &line, 1, NULL, &options));
+		tokens += result.items[0].count - 1;
+		attend_generate_result_free(&result);
+	}
+	attend_pipeline_free(pipeline);
+	attend_model_free(model);
+	attend_quality_result r;
+	assert_ok(attend_quality(&r, MODELS "seq2seq-mini", ATTEND_WEIGHTS_INT8, path, NULL));
+	assert_int_equal(r.kind, ATTEND_QUALITY_ANSWER);
+	assert_int_equal(r.rows, tokens);
+	assert_true(r.accuracy[0] == 1);
+	assert_true(fabs(r.loss[0] - loss / (double)tokens) < 1e-6);
+	assert_true(r.loss[1] != r.loss[0] && r.mean_error > 0 && r.agreement > 0.5);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void test_labels(void **state)
 {
 	(void)state;
@@ -103,6 +153,7 @@ static void test_labels(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_causal), cmocka_unit_test(test_labels)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_causal), cmocka_unit_test(test_answers),
+	                                   cmocka_unit_test(test_labels)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
