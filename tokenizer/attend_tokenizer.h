@@ -75,7 +75,7 @@ typedef struct attend_encoding {
 	int32_t *type_ids;            /* 0 first text, 1 second (or what the template says) */
 	uint8_t *special_tokens_mask; /* 1: added by the post-processor (Marian: any special token but unk) */
 	attend_span *offsets;         /* code points of the original text; {0,0} where special_tokens_mask is 1 */
-	attend_span *byte_offsets;    /* the same in bytes */
+	attend_span *byte_offsets;    /* the same in bytes; of ASCII text the same array */
 	int32_t *word_ids;            /* index of the pre-token (added tokens count) in its text; -1 for added specials */
 	int32_t *sequence_ids;        /* 0: of the first text, 1: of the second, -1: special */
 	const char **tokens; /* spelling: as in the vocabulary, of added tokens as found in the text; NUL-terminated,

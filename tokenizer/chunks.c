@@ -145,7 +145,9 @@ static attend_status append(const attend_run *r, const attend_token_list *tokens
 
 static inline attend_span place_at(uint8_t place, uint32_t at)
 {
-	return (attend_span){at + (place & 15u), at + (place >> 4)};
+	const uint64_t both = (place | (uint64_t)place << 28) & UINT64_C(0xf0000000f); /* one addition and one store */
+	const uint64_t moved = both + at * UINT64_C(0x100000001);
+	return (attend_span){(uint32_t)moved, (uint32_t)(moved >> 32)};
 }
 
 /* Append what the cache knows of a chunk. */
@@ -253,21 +255,23 @@ static attend_status flush_places(attend_chunk_batch *b)
 		const size_t room = (b->count - i) * ATTEND_CHUNK_TOKENS + 1;
 		ATTEND_TRY(attend_token_list_reserve(out, room));
 		ATTEND_TRY(attend_run_reserve_places(r, room));
-		int32_t word = r->out->word_count;
-		size_t count = out->count;
+		int32_t *ids = out->ids + out->count, *words = r->out->words + out->count, word = r->out->word_count;
+		attend_span *spans = out->spans + out->count;
 		bool known = true;
 		for (; i < b->count; i++) {
 			const attend_chunk_waiting *const w = &b->items[i];
 			const attend_chunk *const slot = look(chunks, w, &known);
 			if (!known) break;
-			const int32_t words[4] = {word, word, word, word};
-			memcpy(out->ids + count, slot->ids, 16);
-			memcpy(r->out->words + count, words, sizeof words);
-			for (size_t k = 0; k < ATTEND_CHUNK_TOKENS; k++) out->spans[count + k] = place_at(slot->places[k], w->at);
-			count += slot->count;
+			const int32_t same[4] = {word, word, word, word};
+			memcpy(ids, slot->ids, 16);
+			memcpy(words, same, sizeof same);
+			for (size_t k = 0; k < ATTEND_CHUNK_TOKENS; k++) spans[k] = place_at(slot->places[k], w->at);
+			ids += slot->count;
+			words += slot->count;
+			spans += slot->count;
 			word++;
 		}
-		out->count = count;
+		out->count = (size_t)(ids - out->ids);
 		r->out->word_count = word;
 		if (!known) ATTEND_TRY(add_rare(r, &b->items[i++]));
 	}

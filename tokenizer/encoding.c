@@ -75,12 +75,9 @@ static uint32_t characters_before(cursor *c, size_t byte)
 
 static attend_status count_characters(attend_sequence *s)
 {
+	if (s->ascii) return ATTEND_OK;
 	if (s->tokens.count > s->char_capacity)
 		ATTEND_TRY(attend_grow(&s->chars, &s->char_capacity, s->tokens.count, sizeof *s->chars, "offsets"));
-	if (attend_utf8_count(s->text, s->size) == s->size) {
-		if (s->tokens.count) memcpy(s->chars, s->tokens.spans, s->tokens.count * sizeof *s->chars);
-		return ATTEND_OK;
-	}
 	/* Mostly a token starts where the one before ended, or behind it: then the cursors take turns and the text is walked
 	 * once. Tokens that overlap let each cursor go its own way. Between `from` and `plain` all is ASCII: no need to walk. */
 	cursor start = {s->text, s->size, 0, 0}, end = start;
@@ -111,21 +108,6 @@ static attend_status count_characters(attend_sequence *s)
 	return ATTEND_OK;
 }
 
-/* Take characters off both ends, as the reference's process_offsets: never past each other. */
-static void trim(const char *text, attend_span *chars, attend_span *bytes, uint32_t leading, uint32_t trailing)
-{
-	for (; leading > 0 && chars->start < chars->end; leading--) {
-		chars->start++;
-		bytes->start += (uint32_t)attend_utf8_size((unsigned char)text[bytes->start]);
-	}
-	if (trailing > chars->end) return;
-	for (; trailing > 0 && chars->start < chars->end; trailing--) {
-		chars->end--;
-		do bytes->end--;
-		while (!attend_utf8_is_start(text[bytes->end]));
-	}
-}
-
 /* ---- one encoding ---- */
 
 /* Sizes of what one encoding's block holds, then its parts. */
@@ -141,8 +123,8 @@ static void *carve(block *b, size_t bytes)
 	return part;
 }
 
-/* Lay the arrays out in the block; with base NULL only its size is found. */
-static void lay_out(attend_encoding *e, block *b, size_t count, unsigned fields)
+/* Lay the arrays out in the block; with base NULL only its size is found. `ascii`: one array is enough for both offsets. */
+static void lay_out(attend_encoding *e, block *b, size_t count, unsigned fields, bool ascii)
 {
 	e->count = count;
 	e->ids = carve(b, count * sizeof *e->ids);
@@ -150,7 +132,7 @@ static void lay_out(attend_encoding *e, block *b, size_t count, unsigned fields)
 	e->special_tokens_mask = carve(b, count);
 	if (fields & ATTEND_ENCODE_OFFSETS) {
 		e->offsets = carve(b, count * sizeof *e->offsets);
-		e->byte_offsets = carve(b, count * sizeof *e->byte_offsets);
+		e->byte_offsets = ascii ? e->offsets : carve(b, count * sizeof *e->byte_offsets);
 		e->word_ids = carve(b, count * sizeof *e->word_ids);
 		e->sequence_ids = carve(b, count * sizeof *e->sequence_ids);
 	}
@@ -218,25 +200,81 @@ static void fill_with(int32_t *values, int32_t value, size_t count)
 		for (size_t i = 0; i < count; i++) values[i] = value;
 }
 
+/* ---- trimmed offsets ---- */
+
+/* Take characters off both ends, as the reference's process_offsets: never past each other. */
+static void trim(const char *text, attend_span *chars, attend_span *bytes, uint32_t leading, uint32_t trailing)
+{
+	for (; leading > 0 && chars->start < chars->end; leading--) {
+		chars->start++;
+		bytes->start += (uint32_t)attend_utf8_size((unsigned char)text[bytes->start]);
+	}
+	if (trailing > chars->end) return;
+	for (; trailing > 0 && chars->start < chars->end; trailing--) {
+		chars->end--;
+		do bytes->end--;
+		while (!attend_utf8_is_start(text[bytes->end]));
+	}
+}
+
+/* What trim_offsets takes off the front and back of a token in a byte: 1 + front + KEPT * back; 0: more, or not known yet. */
+enum { KEPT = 15 };
+
+static uint8_t find_trim(const job *j, const attend_sequence *s, size_t i, size_t *surface, uint32_t *leading,
+                         uint32_t *trailing)
+{
+	size_t size;
+	const char *const token = spelling(j, s, i, surface, &size);
+	attend_postprocessor_trim(j->tokenizer->postprocessor, token, size, leading, trailing);
+	return *leading < KEPT && *trailing < KEPT ? (uint8_t)(1 + *leading + KEPT * *trailing) : 0;
+}
+
+/* Trim the offsets of a window, which are at `at`. A token that has no spelling of its own in the text is trimmed by its id,
+ * mostly by one blank or nothing, for which there is no branch. */
+static void trim_places(const job *j, attend_encoding *e, size_t at, const attend_sequence *s, attend_window w)
+{
+	const attend_postprocessor *const post = j->tokenizer->postprocessor;
+	const attend_scratch *const scratch = j->scratch;
+	const bool same = e->byte_offsets == e->offsets;
+	size_t surface = first_surface(s, w.start);
+	for (size_t i = w.start; i < w.end; i++, at++) {
+		attend_span apart, *const chars = &e->offsets[at], *const bytes = same ? &apart : &e->byte_offsets[at];
+		const size_t id = (size_t)s->tokens.ids[i];
+		const bool own = surface < s->surface_count && s->surfaces[surface].token <= i;
+		uint8_t *const kept = own || id >= scratch->trim_count ? NULL : &scratch->trims[id];
+		const unsigned code = kept ? *kept : 0u;
+		const bool first = i == w.start || chars->start == 0;
+		if (code - 1 < 2 && !first && s->size > 0) {
+			const uint32_t blank = (code - 1) & (chars->start < chars->end);
+			chars->start += blank;
+			if (same) continue;
+			const size_t place = bytes->start < s->size ? bytes->start : 0;
+			bytes->start += blank * (uint32_t)attend_utf8_size((unsigned char)s->text[place]);
+			continue;
+		}
+		uint32_t leading = (code - 1) % KEPT, trailing = (code - 1) / KEPT;
+		if (code == 0) {
+			const uint8_t found = find_trim(j, s, i, &surface, &leading, &trailing);
+			if (kept) *kept = found;
+		}
+		if (first) leading = attend_postprocessor_trim_first(post, leading);
+		if (same) apart = *chars;
+		trim(s->text, chars, bytes, leading, trailing);
+	}
+}
+
 /* Offsets, words and sequence of a window, which goes to `at`. */
 static void fill_places(const job *j, attend_encoding *e, size_t at, int side, attend_window w)
 {
 	const attend_sequence *const s = &j->scratch->sequences[side];
-	const attend_postprocessor *const post = j->tokenizer->postprocessor;
 	const size_t count = w.end - w.start;
 	if (count == 0) return;
-	memcpy(e->offsets + at, s->chars + w.start, count * sizeof *e->offsets);
-	memcpy(e->byte_offsets + at, s->tokens.spans + w.start, count * sizeof *e->byte_offsets);
+	memcpy(e->offsets + at, (s->ascii ? s->tokens.spans : s->chars) + w.start, count * sizeof *e->offsets);
+	if (e->byte_offsets != e->offsets)
+		memcpy(e->byte_offsets + at, s->tokens.spans + w.start, count * sizeof *e->byte_offsets);
 	memcpy(e->word_ids + at, s->words + w.start, count * sizeof *e->word_ids);
 	fill_with(e->sequence_ids + at, side, count);
-	if (!post->trim_offsets) return;
-	size_t surface = first_surface(s, w.start), size;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t leading = 0, trailing = 0;
-		const char *const token = spelling(j, s, w.start + i, &surface, &size);
-		attend_postprocessor_trim(post, token, size, i == 0 || e->offsets[at + i].start == 0, &leading, &trailing);
-		trim(s->text, &e->offsets[at + i], &e->byte_offsets[at + i], leading, trailing);
-	}
+	if (j->tokenizer->postprocessor->trim_offsets) trim_places(j, e, at, s, w);
 }
 
 static void fill_spellings(const job *j, attend_encoding *e, size_t at, const attend_sequence *s, attend_window w,
@@ -294,11 +332,12 @@ static attend_status fill(const job *j, attend_encoding *out, bool pair, const s
 {
 	const bool specials = !j->options->no_special_tokens;
 	const unsigned fields = j->options->fields;
+	const bool ascii = j->scratch->sequences[0].ascii && (!pair || j->scratch->sequences[1].ascii);
 	const size_t count = attend_assemble_count(j->tokenizer, j->scratch, pair, which, specials);
 	attend_encoding e = {0};
 	block b = {0};
 	size_t pool_size = 0;
-	lay_out(&e, &b, count, fields);
+	lay_out(&e, &b, count, fields, ascii);
 	for (size_t i = 0; fields & ATTEND_ENCODE_TOKENS && i < j->template->count; i++) {
 		const attend_template_piece *const piece = &j->template->pieces[i];
 		attend_window window;
@@ -311,7 +350,7 @@ static attend_status fill(const job *j, attend_encoding *out, bool pair, const s
 	if (!b.base) return attend_fail_memory(b.size, "encoding");
 	e.storage = b.base;
 	b.size = 0;
-	lay_out(&e, &b, count, fields);
+	lay_out(&e, &b, count, fields, ascii);
 	char *pool = carve(&b, pool_size);
 	for (size_t i = 0, at = 0; i < j->template->count; i++) {
 		const attend_template_piece *const piece = &j->template->pieces[i];
@@ -360,6 +399,12 @@ attend_status attend_assemble(attend_encoding *out, const attend_tokenizer *toke
 	attend_encoding e = {0};
 	for (int i = 0; options->fields & ATTEND_ENCODE_OFFSETS && i <= pair; i++)
 		ATTEND_TRY(count_characters(&scratch->sequences[i]));
+	if (options->fields & ATTEND_ENCODE_OFFSETS && tokenizer->postprocessor->trim_offsets && !scratch->trims) {
+		const size_t count = tokenizer->model->ops->id_bound(tokenizer->model);
+		scratch->trims = calloc(count + 1, 1);
+		if (!scratch->trims) return attend_fail_memory(count, "trimmed offsets");
+		scratch->trim_count = count;
+	}
 	attend_status status = fill(&j, &e, pair, first);
 	if (status == ATTEND_OK && options->return_overflowing) status = fill_overflowing(&j, &e, pair);
 	if (status != ATTEND_OK) {

@@ -342,7 +342,7 @@ static bool is_space(uint32_t c)
 	return c == 0x120 || attend_is_whitespace(c); /* 'Ġ' is the byte table's space */
 }
 
-void attend_postprocessor_trim(const attend_postprocessor *postprocessor, const char *token, size_t size, bool first,
+void attend_postprocessor_trim(const attend_postprocessor *postprocessor, const char *token, size_t size,
                                uint32_t *leading, uint32_t *trailing)
 {
 	*leading = *trailing = 0;
@@ -354,5 +354,9 @@ void attend_postprocessor_trim(const attend_postprocessor *postprocessor, const 
 		if (!is_space(attend_utf8_decode(token + start, &n))) break;
 		end = start;
 	}
-	if (first && postprocessor->trim_prefix_space && *leading == 1) *leading = 0; /* the space that was put in front */
+}
+
+uint32_t attend_postprocessor_trim_first(const attend_postprocessor *postprocessor, uint32_t leading)
+{
+	return postprocessor->trim_prefix_space && leading == 1 ? 0 : leading; /* the space that was put in front */
 }

@@ -60,6 +60,7 @@ static void scratch_free(attend_scratch *scratch, void (*free_model)(void *scrat
 	attend_word_cache_free(&scratch->odd_chunks);
 	attend_chunk_cache_free(&scratch->chunks);
 	if (free_model) free_model(scratch->model);
+	free(scratch->trims);
 	free(scratch);
 }
 
@@ -297,7 +298,9 @@ attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scrat
 	s->tokens.count = s->surface_count = 0;
 	s->word_count = 0;
 	attend_buffer_clear(&s->surface_text);
-	const bool surfaces = fields & ATTEND_ENCODE_TOKENS;
+	/* Blanks that an added token of the text took along are trimmed off its offsets, too. */
+	const bool surfaces =
+		fields & ATTEND_ENCODE_TOKENS || (fields & ATTEND_ENCODE_OFFSETS && t->postprocessor->trim_offsets);
 	const attend_run r = {.tokenizer = t,
 	                      .plan = &t->stages->plan,
 	                      .scratch = scratch,
@@ -308,7 +311,9 @@ attend_status attend_stages_run(const attend_tokenizer *t, attend_scratch *scrat
 	s->tokens.with_spans = r.tracked;
 	if (size > ATTEND_MAX_TEXT)
 		return attend_fail(ATTEND_ERR_DATA, "text of %zu bytes: at most %d are allowed", size, ATTEND_MAX_TEXT);
-	const size_t valid = attend_utf8_valid_prefix(text, size);
+	const size_t plain = attend_ascii_prefix(text, size);
+	const size_t valid = plain + attend_utf8_valid_prefix(text + plain, size - plain);
+	s->ascii = plain == size;
 	if (valid < size)
 		return attend_fail(ATTEND_ERR_DATA, "text is not UTF-8: byte 0x%02x at position %zu",
 		                   (unsigned char)text[valid], valid);

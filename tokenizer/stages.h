@@ -16,6 +16,7 @@ typedef struct attend_surface {
 typedef struct attend_sequence {
 	const char *text;
 	size_t size;
+	bool ascii;               /* the text is: a byte is a code point */
 	attend_token_list tokens; /* spans: bytes of the original; kept when offsets are wanted */
 	int32_t *words;           /* by token, with the spans */
 	size_t word_capacity;
@@ -23,7 +24,7 @@ typedef struct attend_sequence {
 	attend_surface *surfaces; /* in the order of tokens; kept when spellings are wanted */
 	size_t surface_count, surface_capacity;
 	attend_buffer surface_text;
-	attend_span *chars; /* spans in code points; made by attend_assemble */
+	attend_span *chars; /* spans in code points, unless the text is ASCII; made by attend_assemble */
 	size_t char_capacity;
 } attend_sequence;
 
@@ -48,7 +49,9 @@ typedef struct attend_scratch {
 	attend_word_cache cache;      /* words as the model gets them */
 	attend_word_cache odd_chunks; /* stretches of the original, ids alone; made when needed */
 	attend_chunk_cache chunks;
-	void *model; /* the model's scratch */
+	void *model;    /* the model's scratch */
+	uint8_t *trims; /* by id: what trim_offsets takes off (encoding.c); made when needed */
+	size_t trim_count;
 	struct attend_window *windows[2];
 	size_t window_count[2], window_capacity[2];
 } attend_scratch;

@@ -151,10 +151,12 @@ attend_status attend_postprocessor_from_json(attend_postprocessor **out, const a
 attend_status attend_postprocessor_from_text(attend_postprocessor **out, const char *json_text);
 void attend_postprocessor_free(attend_postprocessor *postprocessor);
 size_t attend_postprocessor_added(const attend_postprocessor *postprocessor, bool pair);
-/* How many characters trim_offsets takes off a token's front and back. `first`: the token is at index 0 of its window or
- * its offset is 0. The driver moves the offsets (never past each other). */
-void attend_postprocessor_trim(const attend_postprocessor *postprocessor, const char *token, size_t size, bool first,
+/* How many characters trim_offsets takes off a token's front and back, by its spelling. The driver moves the offsets (never
+ * past each other). */
+void attend_postprocessor_trim(const attend_postprocessor *postprocessor, const char *token, size_t size,
                                uint32_t *leading, uint32_t *trailing);
+/* How many of them at the front, of a token at index 0 of its window or of offset 0. */
+uint32_t attend_postprocessor_trim_first(const attend_postprocessor *postprocessor, uint32_t leading);
 
 /* ---- decoder.c ---- */
 

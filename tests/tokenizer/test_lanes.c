@@ -150,6 +150,73 @@ static void test_spaces(void **state)
 	}
 }
 
+/* Trimmed offsets, which are kept by id, against the untrimmed ones without the blanks that tokens are spelled with; the
+ * same whether spellings are asked for or not. */
+static void compare_trimmed(const attend_tokenizer *trims, const attend_tokenizer *plain, const char *text, size_t size)
+{
+	const attend_encode_options offsets = {.fields = ATTEND_ENCODE_OFFSETS};
+	const attend_encode_options both = {.fields = ATTEND_ENCODE_OFFSETS | ATTEND_ENCODE_TOKENS};
+	attend_encoding a, b, c;
+	assert_ok(attend_tokenizer_encode(&a, trims, text, size, &offsets));
+	assert_ok(attend_tokenizer_encode(&b, trims, text, size, &both));
+	assert_ok(attend_tokenizer_encode(&c, plain, text, size, &both));
+	assert_int_equal(a.count, c.count);
+	for (size_t i = 0; i < a.count; i++) {
+		uint32_t leading, trailing;
+		attend_span chars = c.offsets[i], bytes = c.byte_offsets[i];
+		attend_postprocessor_trim(trims->postprocessor, c.tokens[i], c.token_sizes[i], &leading, &trailing);
+		if (i == 0 || chars.start == 0) leading = attend_postprocessor_trim_first(trims->postprocessor, leading);
+		for (; leading > 0 && chars.start < chars.end; leading--, chars.start++)
+			bytes.start += (uint32_t)attend_utf8_size((unsigned char)text[bytes.start]);
+		for (; trailing > 0 && chars.start < chars.end; trailing--, chars.end--) do
+				bytes.end--;
+			while (!attend_utf8_is_start(text[bytes.end]));
+		assert_memory_equal(&a.offsets[i], &chars, sizeof chars);
+		assert_memory_equal(&a.byte_offsets[i], &bytes, sizeof bytes);
+		assert_memory_equal(&b.offsets[i], &chars, sizeof chars);
+		assert_memory_equal(&b.byte_offsets[i], &bytes, sizeof bytes);
+	}
+	attend_encoding_free(&a);
+	attend_encoding_free(&b);
+	attend_encoding_free(&c);
+}
+
+static void test_trimmed(void **state)
+{
+	(void)state;
+	static const char added[] =
+		"[{\"id\":0,\"content\":\"<mask>\",\"lstrip\":true,\"normalized\":false,\"special\":true}]";
+	attend_tokenizer *t[4];
+	for (int i = 0; i < 4; i++) { /* with a blank in front or not, trimmed or not */
+		char post[120];
+		attend_json *json;
+		assert_ok(attend_json_read(&json, "models/pretrained/gpt2-mini/tokenizer.json"));
+		snprintf(post, sizeof post, "{\"type\":\"ByteLevel\",\"add_prefix_space\":%s,\"trim_offsets\":%s}",
+		         i < 2 ? "true" : "false", i % 2 ? "true" : "false");
+		assert_ok(attend_json_set(json, "post_processor", post));
+		assert_ok(attend_json_set(json, "added_tokens", added));
+		assert_ok(attend_json_set(json, "pre_tokenizer", i < 2 ? GPT2("true") : GPT2("false")));
+		assert_ok(attend_tokenizer_from_json(&t[i], json));
+		attend_json_free(json);
+		assert_ok(attend_tokenizer_finish(t[i]));
+	}
+	char text[LONG * 8];
+	attend_rng rng = {.seed = 29};
+	for (size_t i = 0; i < TEXTS; i++) {
+		size_t size = random_text(&rng, text, attend_rng_below(&rng, CHARACTERS));
+		for (size_t k = 0; i % 2 == 0 && k < size; k++)
+			if ((unsigned char)text[k] >= 0x80 || attend_rng_below(&rng, 2) == 0)
+				text[k] = "etaoin   '"[attend_rng_below(&rng, 10)];
+		if (i % 3 == 0) {
+			memcpy(text + size, "  <mask> a", 10);
+			size += 10;
+		}
+		compare_trimmed(t[1], t[0], text, size);
+		compare_trimmed(t[3], t[2], text, size);
+	}
+	for (int i = 0; i < 4; i++) attend_tokenizer_free(t[i]);
+}
+
 /* More distinct words than the caches hold: what gives way is found anew. */
 static void test_full_caches(void **state)
 {
@@ -169,6 +236,7 @@ static void test_full_caches(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert), cmocka_unit_test(test_words),
-	                                   cmocka_unit_test(test_spaces), cmocka_unit_test(test_full_caches)};
+	                                   cmocka_unit_test(test_spaces), cmocka_unit_test(test_trimmed),
+	                                   cmocka_unit_test(test_full_caches)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,7 +112,8 @@ static void trims(const char *json, const char *token, bool first, uint32_t lead
 {
 	attend_postprocessor *p = processor_of(json);
 	uint32_t front, back;
-	attend_postprocessor_trim(p, token, strlen(token), first, &front, &back);
+	attend_postprocessor_trim(p, token, strlen(token), &front, &back);
+	if (first) front = attend_postprocessor_trim_first(p, front);
 	assert_int_equal(front, leading);
 	assert_int_equal(back, trailing);
 	attend_postprocessor_free(p);
