@@ -1,94 +1,14 @@
-/* chunks.c: the cache of chunks, and what becomes of those that it does not know. */
+/* chunks.c: chunks into tokens: out of the cache (chunk_cache.c) by the batch, and what becomes of those that it does not know. */
 #include "tokenizer/chunks.h"
-
-#include <stdlib.h>
 
 #include "lib/core/arena.h"
 #include "tokenizer/models.h"
+#include "tokenizer/vocab.h"
 
-enum {
-	SMALL_BITS = 10, /* of the number of lines: most texts do with so few, which cost next to nothing */
-	LARGE_BITS = 16,
-	WAYS = ATTEND_CHUNK_WAYS,
-	REACH = 4 /* lines where a chunk may lie: its own one and those behind it */
-};
+enum { WAYS = ATTEND_CHUNK_WAYS };
 
 const unsigned char attend_chunk_masks[32] = {255, 255, 255, 255, 255, 255, 255, 255,
                                               255, 255, 255, 255, 255, 255, 255, 255};
-
-/* ---- the cache ---- */
-
-static attend_status allocate(attend_chunk_cache *cache, unsigned line_bits)
-{
-	const size_t bytes = (((size_t)1 << line_bits) + REACH - 1) * WAYS * sizeof *cache->chunks;
-	attend_chunk *const chunks = attend_alloc_aligned(bytes);
-	if (!chunks) return attend_fail_memory(bytes, "word cache");
-	memset(chunks, 0, bytes);
-	*cache = (attend_chunk_cache){.chunks = chunks, .line_bits = line_bits};
-	return ATTEND_OK;
-}
-
-attend_status attend_chunk_cache_init(attend_chunk_cache *cache)
-{
-	return cache->chunks ? ATTEND_OK : allocate(cache, SMALL_BITS);
-}
-
-void attend_chunk_cache_free(attend_chunk_cache *cache)
-{
-	free(cache->chunks);
-	memset(cache, 0, sizeof *cache);
-}
-
-static inline bool matches(const attend_chunk *slot, const attend_chunk_waiting *w)
-{
-	return ((slot->low ^ w->low) | (slot->high ^ w->high)) == 0;
-}
-
-/* The chunk's slot, or the one that it may take: the first free one in reach, else one of its own line. */
-static attend_chunk *find(attend_chunk_cache *cache, const attend_chunk_waiting *w)
-{
-	attend_chunk *const first = &cache->chunks[(size_t)w->line * WAYS];
-	for (attend_chunk *slot = first; slot < first + REACH * WAYS; slot++)
-		if (slot->high == 0 || matches(slot, w)) return slot;
-	return first + cache->turn++ % WAYS;
-}
-
-/* From small to large, with all that is kept. */
-static attend_status enlarge(attend_chunk_cache *cache)
-{
-	attend_chunk_cache small = *cache;
-	const size_t slots = (((size_t)1 << small.line_bits) + REACH - 1) * WAYS;
-	const attend_status status = allocate(cache, LARGE_BITS);
-	if (status != ATTEND_OK) {
-		*cache = small;
-		return status;
-	}
-	for (const attend_chunk *chunk = small.chunks; chunk < small.chunks + slots; chunk++) {
-		if (chunk->high == 0) continue;
-		const attend_chunk_waiting w = {.low = chunk->low,
-		                                .high = chunk->high,
-		                                .line = (uint32_t)(attend_chunk_hash(chunk->low, chunk->high) >>
-		                                                   (64 - LARGE_BITS))};
-		attend_chunk *const slot = find(cache, &w);
-		cache->used += slot->high == 0;
-		*slot = *chunk;
-	}
-	attend_chunk_cache_free(&small);
-	return ATTEND_OK;
-}
-
-/* Keep a chunk's tokens. */
-static void keep(attend_chunk_cache *cache, attend_chunk *slot, const attend_chunk_waiting *w,
-                 const attend_token_list *tokens)
-{
-	const bool fits = tokens->count <= ATTEND_CHUNK_TOKENS;
-	cache->used += slot->high == 0;
-	*slot = (attend_chunk){.low = w->low, .high = w->high, .count = fits ? (uint8_t)tokens->count : ATTEND_CHUNK_LONG};
-	for (size_t i = 0; fits && i < tokens->count; i++) {
-		slot->ids[i] = tokens->ids[i];
-		slot->places[i] = (uint8_t)(tokens->spans[i].start | tokens->spans[i].end << 4);
-	}
-}
 
 /* ---- the long way for one chunk ---- */
 
@@ -150,49 +70,116 @@ static inline attend_span place_at(uint8_t place, uint32_t at)
 	return (attend_span){(uint32_t)moved, (uint32_t)(moved >> 32)};
 }
 
-/* Append what the cache knows of a chunk. */
-static attend_status append_known(const attend_run *r, const attend_chunk *known, uint32_t at)
+/* Append what the cache knows of a chunk that it keeps (attend_chunk_kept). */
+static attend_status append_known(const attend_run *r, const attend_chunk *chunk, uint32_t at)
 {
+	const attend_chunk_cache *const cache = &r->scratch->chunks;
 	attend_token_list *const out = &r->out->tokens;
-	const size_t from = out->count;
-	ATTEND_TRY(attend_token_list_reserve(out, known->count));
-	for (size_t i = 0; i < known->count; i++) {
-		const attend_span span = place_at(known->places[i], at);
-		attend_token_list_put(out, known->ids[i], span.start, span.end);
+	const bool spilled = chunk->count == ATTEND_CHUNK_SPILLED;
+	const size_t count = spilled ? (size_t)chunk->ids[1] : chunk->count, from = out->count;
+	const int32_t *const ids = spilled ? cache->spilled_ids + chunk->ids[0] : chunk->ids;
+	const uint8_t *const places = spilled ? cache->spilled_places + chunk->ids[0] : chunk->places;
+	ATTEND_TRY(attend_token_list_reserve(out, count));
+	if (count) memcpy(out->ids + from, ids, count * sizeof *ids);
+	out->count += count;
+	if (r->tracked) {
+		for (size_t i = 0; i < count; i++) out->spans[from + i] = place_at(places[i], at);
+		ATTEND_TRY(attend_run_word_ids(r, from));
 	}
-	if (r->tracked) ATTEND_TRY(attend_run_word_ids(r, from));
 	r->out->word_count++;
 	return ATTEND_OK;
 }
+
+/* ---- chunks that are not plain ---- */
+
+/* A stretch through all stages, with places even if only ids are wanted, so that what is kept of it has them. *one_word: it
+ * became one, which lies where the stretch does. */
+static attend_status run_tracked(const attend_run *r, const attend_chunk_waiting *w, bool *one_word)
+{
+	attend_token_list *const out = &r->out->tokens;
+	const size_t from = out->count;
+	const int32_t word = r->out->word_count;
+	attend_run tracked = *r;
+	tracked.tracked = out->with_spans = true;
+	attend_status status = attend_token_list_reserve(out, 0);
+	if (status == ATTEND_OK) status = attend_run_text(&tracked, w->at, w->at + w->size);
+	out->with_spans = r->tracked;
+	*one_word = r->out->word_count == word + 1;
+	for (size_t i = from; i < out->count && status == ATTEND_OK; i++)
+		if (out->spans[i].start < w->at || out->spans[i].end > w->at + w->size) *one_word = false;
+	return status;
+}
+
+/* A stretch that the cache of chunks cannot hold. Of one that is more than one word only the ids are kept. */
+static attend_status add_long_odd(const attend_run *r, const attend_chunk_waiting *w)
+{
+	attend_token_list *const out = &r->out->tokens;
+	attend_word_cache *const cache = &r->scratch->odd_chunks;
+	const size_t from = out->count;
+	if (w->size > ATTEND_CACHED_WORD) return attend_run_text(r, w->at, w->at + w->size);
+	if (!cache->slots) ATTEND_TRY(attend_word_cache_init(cache));
+	const char *const chunk = r->out->text + w->at;
+	const uint64_t hash = attend_hash_bytes(chunk, w->size);
+	const attend_cached_word *const slot = attend_word_cache_find(cache, chunk, w->size, hash);
+	if (slot->size > 0 && (!r->tracked || slot->placed)) {
+		ATTEND_TRY(attend_token_list_reserve(out, slot->count));
+		if (slot->count) memcpy(out->ids + from, cache->ids + slot->tokens, slot->count * sizeof *out->ids);
+		out->count += slot->count;
+		if (r->tracked) {
+			const uint8_t(*const places)[2] = cache->spans + slot->tokens;
+			for (size_t i = 0; i < slot->count; i++)
+				out->spans[from + i] = (attend_span){w->at + places[i][0], w->at + places[i][1]};
+			ATTEND_TRY(attend_run_word_ids(r, from));
+		}
+		r->out->word_count++;
+		return ATTEND_OK;
+	}
+	if (slot->size > 0) return attend_run_text(r, w->at, w->at + w->size);
+	bool one_word;
+	ATTEND_TRY(run_tracked(r, w, &one_word));
+	attend_word_cache_put(cache, chunk, w->size, hash, out->ids ? out->ids + from : NULL,
+	                      one_word ? out->spans + from : NULL, out->count - from, w->at);
+	return ATTEND_OK;
+}
+
+static attend_status add_odd(const attend_run *r, const attend_chunk_waiting *w)
+{
+	attend_token_list *const out = &r->out->tokens;
+	const size_t from = out->count;
+	if (w->size > ATTEND_CHUNK_BYTES) return add_long_odd(r, w);
+	attend_chunk *const slot = attend_chunk_find(&r->scratch->chunks, w);
+	if (attend_chunk_matches(slot, w))
+		return attend_chunk_kept(slot) ? append_known(r, slot, w->at) : add_long_odd(r, w);
+	bool one_word;
+	ATTEND_TRY(run_tracked(r, w, &one_word));
+	return attend_chunk_keep(&r->scratch->chunks, slot, w, out->ids ? out->ids + from : NULL,
+	                         one_word ? out->spans + from : NULL, out->count - from, w->at);
+}
+
+/* ---- */
 
 /* A plain chunk (one word) that does not lie in its own line: further on, or among the words that the cache of chunks cannot
  * hold, or new. */
 static attend_status add_rare(const attend_run *r, const attend_chunk_waiting *w)
 {
+	if (w->odd) return add_odd(r, w);
 	const attend_lane_plan *const plan = r->plan;
 	const attend_token_model *const model = r->tokenizer->model;
 	const char *const chunk = r->out->text + w->at;
 	attend_token_list *const tokens = &r->scratch->chunk_tokens;
 	char buffer[ATTEND_CACHED_WORD + 8];
 	attend_chunk *slot = NULL;
-	bool is_long = w->size > ATTEND_CHUNK_BYTES;
-	if (!is_long) {
-		slot = find(&r->scratch->chunks, w);
-		if (matches(slot, w)) {
-			is_long = slot->count == ATTEND_CHUNK_LONG;
-			if (!is_long) return append_known(r, slot, w->at);
-		}
+	if (w->size <= ATTEND_CHUNK_BYTES) {
+		slot = attend_chunk_find(&r->scratch->chunks, w);
+		if (attend_chunk_matches(slot, w) && attend_chunk_kept(slot)) return append_known(r, slot, w->at);
 	}
 	const spelled s = spell(plan, chunk, w->size, buffer);
 	tokens->count = 0;
 	tokens->with_spans = true;
-	if (is_long) {
-		ATTEND_TRY(attend_run_tokenize(r, s.text, s.size, 0, tokens));
-	} else {
-		ATTEND_TRY(model->ops->tokenize(model, r->scratch->model, s.text, s.size, 0, tokens));
-	}
+	if (!slot) ATTEND_TRY(attend_run_tokenize(r, s.text, s.size, 0, tokens));
+	else ATTEND_TRY(model->ops->tokenize(model, r->scratch->model, s.text, s.size, 0, tokens));
 	place(plan, chunk, w->size, s.shift, tokens->spans, tokens->count);
-	if (!is_long) keep(&r->scratch->chunks, slot, w, tokens);
+	if (slot) ATTEND_TRY(attend_chunk_keep(&r->scratch->chunks, slot, w, tokens->ids, tokens->spans, tokens->count, 0));
 	return append(r, tokens, w->at);
 }
 
@@ -219,7 +206,7 @@ static inline const attend_chunk *look(const attend_chunk *chunks, const attend_
 	const uint64_t first = (line[0].low ^ w->low) | (line[0].high ^ w->high);
 	const uint64_t second = (line[1].low ^ w->low) | (line[1].high ^ w->high);
 	const attend_chunk *const slot = line + (first != 0);
-	*known = ((first == 0) | (second == 0)) & (slot->count != ATTEND_CHUNK_LONG);
+	*known = ((first == 0) | (second == 0)) & (slot->count != ATTEND_CHUNK_SPILLED);
 	return slot;
 }
 
@@ -283,8 +270,7 @@ attend_status attend_chunks_flush(attend_chunk_batch *b)
 {
 	attend_chunk_cache *const cache = &b->run->scratch->chunks;
 	ATTEND_TRY(b->run->tracked ? flush_places(b) : flush_ids(b));
-	if (cache->line_bits == LARGE_BITS || cache->used <= (size_t)1 << cache->line_bits) return ATTEND_OK;
-	ATTEND_TRY(enlarge(cache)); /* no chunk waits, which would know its line of the small one */
+	ATTEND_TRY(attend_chunk_cache_enlarge(cache)); /* no chunk waits, which would know its line of the small one */
 	b->chunks = cache->chunks;
 	b->shift = 64 - cache->line_bits;
 	return ATTEND_OK;

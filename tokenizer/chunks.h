@@ -10,11 +10,13 @@
 #include "tokenizer/lanes.h"
 
 /* Tokens of a chunk of at most 15 bytes. */
-enum { ATTEND_CHUNK_BYTES = 15, ATTEND_CHUNK_TOKENS = 3, ATTEND_CHUNK_LONG = 255 };
+enum { ATTEND_CHUNK_BYTES = 15, ATTEND_CHUNK_TOKENS = 3, ATTEND_CHUNK_SPILLED = 255 };
 typedef struct attend_chunk {
 	uint64_t low, high; /* the bytes, zero behind them; the size in the last one. 0, 0: free */
 	int32_t ids[ATTEND_CHUNK_TOKENS];
-	uint8_t count;                       /* ATTEND_CHUNK_LONG: more than fit here */
+	/* ATTEND_CHUNK_SPILLED: more than fit here: ids are where they lie in the cache's spill and how many, -1 if that is not
+	 * kept either */
+	uint8_t count;
 	uint8_t places[ATTEND_CHUNK_TOKENS]; /* of each token in the chunk: start, end << 4 */
 } attend_chunk;
 
@@ -29,7 +31,7 @@ typedef struct attend_chunk_waiting {
 	uint64_t low, high;
 	uint32_t at, size;
 	uint32_t line; /* of the cache */
-	uint32_t unused;
+	uint32_t odd;  /* not plain: all stages have to see it */
 } attend_chunk_waiting;
 
 typedef struct attend_chunk_batch {
@@ -43,9 +45,30 @@ typedef struct attend_chunk_batch {
 	attend_chunk_waiting items[ATTEND_CHUNK_BATCH];
 } attend_chunk_batch;
 
-/* Makes the cache if it is not there: a small one, which grows with the words that it is given. */
+/* ---- chunk_cache.c ---- */
+
+/* Makes the cache if it is not there: a small one. */
 attend_status attend_chunk_cache_init(attend_chunk_cache *cache);
 void attend_chunk_cache_free(attend_chunk_cache *cache);
+/* Makes it a large one, with all that is kept, if it has got many chunks: lines change. */
+attend_status attend_chunk_cache_enlarge(attend_chunk_cache *cache);
+/* The chunk's slot, or the one that it may take: the first free one in reach, else one of its own line. */
+attend_chunk *attend_chunk_find(attend_chunk_cache *cache, const attend_chunk_waiting *w);
+/* Keep a chunk's tokens, which are one word, in its slot; places are spans - base. spans NULL: that it cannot be kept. */
+attend_status attend_chunk_keep(attend_chunk_cache *cache, attend_chunk *slot, const attend_chunk_waiting *w,
+                                const int32_t *ids, const attend_span *spans, size_t count, uint32_t base);
+
+static inline bool attend_chunk_matches(const attend_chunk *chunk, const attend_chunk_waiting *w)
+{
+	return ((chunk->low ^ w->low) | (chunk->high ^ w->high)) == 0;
+}
+
+static inline bool attend_chunk_kept(const attend_chunk *chunk)
+{
+	return chunk->count != ATTEND_CHUNK_SPILLED || chunk->ids[1] >= 0;
+}
+
+/* ---- chunks.c ---- */
 
 void attend_chunks_begin(attend_chunk_batch *batch, const attend_run *run);
 /* Append the tokens of all that wait to the run's sequence. */
@@ -58,12 +81,14 @@ static inline uint64_t attend_chunk_hash(uint64_t low, uint64_t high)
 	return low * UINT64_C(0x9e3779b97f4a7c15) + high * UINT64_C(0x9fb21c651e98df25);
 }
 
-/* One word of plain bytes, at most ATTEND_CACHED_WORD. There must be room in the batch. */
-static inline void attend_chunks_put(attend_chunk_batch *b, size_t at, size_t size)
+/* One word of plain bytes, at most ATTEND_CACHED_WORD; or a stretch of any size that is not plain (`odd`). There must be room
+ * in the batch. */
+static inline void attend_chunks_put(attend_chunk_batch *b, size_t at, size_t size, bool odd)
 {
 	attend_chunk_waiting *const w = &b->items[b->count++];
 	w->at = (uint32_t)at;
 	w->size = (uint32_t)size;
+	w->odd = odd;
 	if (size > ATTEND_CHUNK_BYTES) { /* no chunk in the cache has this key */
 		w->low = 0;
 		w->high = UINT64_C(255) << 56;
@@ -89,9 +114,9 @@ static inline void attend_chunks_put(attend_chunk_batch *b, size_t at, size_t si
 	__builtin_prefetch(&b->chunks[w->line * ATTEND_CHUNK_WAYS]);
 }
 
-static inline attend_status attend_chunks_add(attend_chunk_batch *b, size_t at, size_t size)
+static inline attend_status attend_chunks_add(attend_chunk_batch *b, size_t at, size_t size, bool odd)
 {
-	attend_chunks_put(b, at, size);
+	attend_chunks_put(b, at, size, odd);
 	return b->count >= ATTEND_CHUNK_FULL ? attend_chunks_flush(b) : ATTEND_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "tokenizer/byte_run.h"
 #include "tokenizer/chunks.h"
 #include "tokenizer/normalizer.h"
-#include "tokenizer/vocab.h"
+#include "tokenizer/unicode_tables.h"
 
 /* ---- choosing ---- */
 
@@ -25,38 +25,12 @@ attend_lane_plan attend_lane_choose(const attend_tokenizer *t, bool bytes)
 	} else if (bert && attend_pretokenizer_is_bert(t->pretokenizer)) {
 		plan.lane = ATTEND_LANE_BERT;
 		plan.lowercase = bert->lowercase;
+		plan.splits_han = bert->handle_chinese_chars;
 	} else if ((!t->normalizer || (map && attend_charsmap_keeps_ascii(map))) &&
 	           attend_pretokenizer_marks_words(t->pretokenizer, plan.mark)) {
 		plan.lane = ATTEND_LANE_SPACES;
 	}
 	return plan;
-}
-
-/* ---- chunks that are not plain ---- */
-
-/* A chunk that is not plain: the stages do it all, once; what they made of it is kept when only ids are asked for. */
-static attend_status add_odd(attend_chunk_batch *b, size_t start, size_t end)
-{
-	const attend_run *const r = b->run;
-	ATTEND_TRY(attend_chunks_flush(b));
-	attend_token_list *const out = &r->out->tokens;
-	attend_word_cache *const cache = &r->scratch->odd_chunks;
-	const size_t size = end - start, from = out->count;
-	if (r->tracked || size > ATTEND_CACHED_WORD) return attend_run_text(r, (uint32_t)start, (uint32_t)end);
-	if (!cache->slots) ATTEND_TRY(attend_word_cache_init(cache));
-	const char *const chunk = r->out->text + start;
-	const uint64_t hash = attend_hash_bytes(chunk, size);
-	const attend_cached_word *const slot = attend_word_cache_find(cache, chunk, size, hash);
-	if (slot->size > 0) {
-		if (slot->count == 0) return ATTEND_OK;
-		ATTEND_TRY(attend_token_list_reserve(out, slot->count));
-		memcpy(out->ids + out->count, cache->ids + slot->tokens, slot->count * sizeof *out->ids);
-		out->count += slot->count;
-		return ATTEND_OK;
-	}
-	ATTEND_TRY(attend_run_text(r, (uint32_t)start, (uint32_t)end));
-	attend_word_cache_put(cache, chunk, size, hash, out->ids ? out->ids + from : NULL, NULL, out->count - from, 0);
-	return ATTEND_OK;
 }
 
 /* ---- WORDS ---- */
@@ -79,14 +53,14 @@ static attend_status run_words(const attend_run *r, size_t start, size_t end)
 			const size_t base = at;
 			for (; ends; ends &= ends - 1) {
 				const size_t next = base + (size_t)__builtin_ctzll(ends);
-				attend_chunks_put(&b, at, next - at);
+				attend_chunks_put(&b, at, next - at, false);
 				at = next;
 			}
 			if (b.count >= ATTEND_CHUNK_FULL) ATTEND_TRY(attend_chunks_flush(&b));
 			continue;
 		}
 		const size_t next = attend_scan_word(scanner, text, end, at);
-		if (next - at <= ATTEND_CACHED_WORD) ATTEND_TRY(attend_chunks_add(&b, at, next - at));
+		if (next - at <= ATTEND_CACHED_WORD) ATTEND_TRY(attend_chunks_add(&b, at, next - at, false));
 		else ATTEND_TRY(add_raw_word(&b, at, next));
 		at = next;
 	}
@@ -113,16 +87,32 @@ static attend_status add_first_word(const attend_run *r, uint32_t *start, uint32
 
 /* ---- BERT ---- */
 
-/* What BertNormalizer and BertPreTokenizer make of ASCII: a part of a word, a word of its own, a cut; ODD ones are removed,
- * which joins what stands beside them, or are not ASCII. */
-typedef enum ascii { PART, ALONE, CUT, ODD } ascii;
+/* What BertNormalizer and BertPreTokenizer make of a character: a part of a word, a word of its own, a cut; ODD ones may be
+ * removed, which joins what stands beside them, or change. */
+typedef enum bert_kind { PART, ALONE, CUT, ODD } bert_kind;
 
-static inline ascii ascii_kind(char byte)
+static inline bert_kind ascii_kind(unsigned char c)
 {
-	const unsigned char c = (unsigned char)byte, lower = c | 0x20;
+	const unsigned char lower = c | 0x20;
 	if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9')) return PART;
 	if (c <= ' ') return c == ' ' || c == '\t' || c == '\n' || c == '\r' ? CUT : ODD;
-	return c >= 0x7f ? ODD : ALONE;
+	return c == 0x7f ? ODD : ALONE;
+}
+
+/* Han, which gets blanks around it, and punctuation, if they stay what they are. */
+static bert_kind wide_kind(const attend_lane_plan *plan, uint32_t c)
+{
+	const bool alone = (plan->splits_han && attend_is_cjk(c)) || attend_is_bert_punctuation(c);
+	const uint8_t changes = ATTEND_SHAPE_NFD | ATTEND_SHAPE_CCC | ATTEND_SHAPE_LOWER;
+	return alone && !(attend_shape_of(c) & changes) && !attend_is_bert_control(c) ? ALONE : ODD;
+}
+
+/* *size: its bytes. */
+static inline bert_kind kind_at(const attend_lane_plan *plan, const char *text, size_t *size)
+{
+	const unsigned char byte = (unsigned char)*text;
+	*size = 1;
+	return byte < 0x80 ? ascii_kind(byte) : wide_kind(plan, attend_utf8_decode(text, size));
 }
 
 static attend_status run_bert(const attend_run *r, size_t start, size_t end)
@@ -130,25 +120,30 @@ static attend_status run_bert(const attend_run *r, size_t start, size_t end)
 	attend_chunk_batch b;
 	attend_chunks_begin(&b, r);
 	const char *const text = r->out->text;
-	for (size_t at = start; at < end;) {
+	for (size_t at = start, size; at < end;) {
 		const bool readable = end - at > 16;
-		const ascii kind = ascii_kind(text[at]);
-		size_t next = at + 1;
+		bert_kind kind = kind_at(r->plan, text + at, &size);
+		size_t next = at + size;
 		if (kind == CUT) {
-			at++;
+			at = next;
 			continue;
 		}
 		if (kind == PART) {
 			next = readable ? at + attend_alnums16(text + at) : at;
-			while ((next == at || next - at >= 16 || !readable) && next < end && ascii_kind(text[next]) == PART) next++;
+			while ((next == at || next - at >= 16 || !readable) && next < end &&
+			       ascii_kind((unsigned char)text[next]) == PART)
+				next++;
+			/* A character behind a word may be an accent on it; punctuation stands alone whatever follows. */
+			if (next < end && kind_at(r->plan, text + next, &size) == ODD) kind = ODD;
 		}
-		/* A character behind a word may be an accent on it; punctuation stands alone whatever follows. */
-		if (kind == ALONE ||
-		    (kind == PART && (next == end || ascii_kind(text[next]) != ODD) && next - at <= ATTEND_CACHED_WORD)) {
-			ATTEND_TRY(attend_chunks_add(&b, at, next - at));
+		if (kind == ALONE || (kind == PART && next - at <= ATTEND_CACHED_WORD)) {
+			ATTEND_TRY(attend_chunks_add(&b, at, next - at, false));
 		} else {
-			while (next < end && ascii_kind(text[next]) != CUT) next++;
-			ATTEND_TRY(add_odd(&b, at, next));
+			for (; next < end; next += size) {
+				kind = kind_at(r->plan, text + next, &size);
+				if (kind == CUT || kind == ALONE) break;
+			}
+			ATTEND_TRY(attend_chunks_add(&b, at, next - at, true));
 		}
 		at = next;
 	}
@@ -179,12 +174,12 @@ static attend_status run_spaces(const attend_run *r, size_t start, size_t end)
 			while ((next - at >= 16 || !readable) && next < end && is_plain(text[next]) && text[next] != ' ') next++;
 		}
 		if (next > at && (next == end || text[next] == ' ') && next - at <= ATTEND_CACHED_WORD) {
-			ATTEND_TRY(attend_chunks_add(&b, at, next - at));
+			ATTEND_TRY(attend_chunks_add(&b, at, next - at, false));
 		} else {
 			/* Up to a blank that no mark can be joined to; the blank before a mark comes along (one grapheme cluster). */
 			for (next = at + 1; next < end; next++)
 				if (text[next] == ' ' && (next + 1 == end || is_plain(text[next + 1]))) break;
-			ATTEND_TRY(add_odd(&b, at, next));
+			ATTEND_TRY(attend_chunks_add(&b, at, next - at, true));
 		}
 		at = next;
 	}

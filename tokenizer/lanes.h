@@ -21,6 +21,7 @@ typedef struct attend_lane_plan {
 	attend_scanner scanner; /* WORDS */
 	bool prefix_space;      /* WORDS: ByteLevel's add_prefix_space */
 	bool lowercase;         /* BERT */
+	bool splits_han;        /* BERT: handle_chinese_chars */
 	char mark[5];           /* SPACES: what Metaspace puts in front of a word */
 } attend_lane_plan;
 

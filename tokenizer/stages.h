@@ -35,7 +35,10 @@ struct attend_chunk;
 typedef struct attend_chunk_cache {
 	struct attend_chunk *chunks; /* lines of two */
 	unsigned line_bits;
-	size_t used;   /* slots */
+	size_t used;          /* slots */
+	int32_t *spilled_ids; /* tokens of chunks of many, with their places */
+	uint8_t *spilled_places;
+	size_t spilled, id_capacity, place_capacity;
 	unsigned turn; /* whose turn it is to give way in a full line */
 } attend_chunk_cache;
 

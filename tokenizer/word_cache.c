@@ -53,8 +53,9 @@ void attend_word_cache_put(attend_word_cache *cache, const char *word, size_t si
 		cache->used = cache->byte_count = cache->token_count = 0;
 	}
 	attend_cached_word *const slot = attend_word_cache_find(cache, word, size, hash);
-	*slot = (attend_cached_word){hash, (uint32_t)cache->byte_count, (uint32_t)cache->token_count, (uint16_t)size,
-	                             (uint16_t)count};
+	*slot = (attend_cached_word){
+		hash,         (uint32_t)cache->byte_count, (uint32_t)cache->token_count, (uint16_t)size, (uint16_t)count,
+		spans != NULL};
 	memcpy(cache->bytes + cache->byte_count, word, size);
 	if (count) memcpy(cache->ids + cache->token_count, ids, count * sizeof *ids);
 	for (size_t i = 0; spans && i < count; i++) {

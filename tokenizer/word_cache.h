@@ -14,6 +14,7 @@ typedef struct attend_cached_word {
 	uint32_t key;    /* in bytes */
 	uint32_t tokens; /* in ids and spans */
 	uint16_t size, count;
+	bool placed; /* spans are kept */
 } attend_cached_word;
 
 typedef struct attend_word_cache {
