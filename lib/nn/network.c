@@ -216,7 +216,7 @@ static attend_status join_bias(attend_linear *linear)
  * cache, so that no start-up pass over the file is needed. */
 enum { PACK_COLUMNS = 64 }; /* a multiple of every level's panel width: blocks share no panel */
 /* Bytes of a part that are in memory twice while it is packed, at most. */
-enum { SLAB_BYTES = 16 << 20 };
+enum { SLAB_BYTES = 4 << 20 };
 
 typedef struct pack_job {
 	const attend_packed *packed;
@@ -369,37 +369,13 @@ static attend_status pack_linear(attend_network *network, attend_linear *linear)
 	return ATTEND_OK;
 }
 
-/* The parts where they lie; false: they cannot be multiplied there. */
-static bool find_unpacked(attend_unpacked *out, attend_network *network, const attend_linear *linear)
-{
-	attend_unpacked u = {.type = attend_linear_pack_type(network, linear),
-	                     .n = linear->out,
-	                     .k = linear->in,
-	                     .part_count = linear->part_count,
-	                     .broken = &network->broken};
-	if (!network->mapped || network->trainable) return false;
-	for (size_t i = 0; i < linear->part_count; i++) {
-		const attend_linear_part *part = &linear->parts[i];
-		const attend_tensor *stored = &part->param->stored;
-		if (part->param->scales != NULL) return false;
-		const size_t first = part->in_out ? 0 : part->row0 * linear->in * (attend_dtype_bits(stored->dtype) / 8);
-		u.parts[i].n = part->rows;
-		u.parts[i].src = (const unsigned char *)stored->data + first;
-		u.parts[i].dtype = stored->dtype;
-		u.parts[i].stride_out = part->in_out ? 1 : linear->in;
-		u.parts[i].stride_in = part->in_out && linear->in ? part->param->count / linear->in : 1;
-	}
-	*out = u;
-	return attend_unpacked_fits(&u);
-}
-
 static attend_status prepare(attend_network *network, attend_linear *linear, bool once)
 {
 	if (atomic_load_explicit(&linear->ready, memory_order_acquire)) return ATTEND_OK;
 	attend_status status = ATTEND_OK;
 	pthread_mutex_lock(&network->pack_lock);
 	if (!atomic_load_explicit(&linear->ready, memory_order_relaxed)) {
-		if (once && !linear->placed && find_unpacked(&linear->unpacked, network, linear)) {
+		if (once && !linear->placed && attend_linear_find(&linear->unpacked, network, linear)) {
 			linear->placed = true;
 			status = join_bias(linear);
 		} else {
@@ -423,8 +399,7 @@ static void prepare_visit(attend_linear *linear, void *payload)
 	if (job->status == ATTEND_OK) job->status = prepare(job->network, linear, job->once);
 }
 
-/* A block that several layers share is used again within a run. */
-static bool shares_blocks(const attend_network *network, int stack)
+bool attend_stack_shares_blocks(const attend_network *network, int stack)
 {
 	const attend_stack_arch *arch = attend_arch_stack(&network->arch, stack);
 	return network->stacks[stack].block_count < arch->layers * arch->inner_layers;
@@ -432,7 +407,7 @@ static bool shares_blocks(const attend_network *network, int stack)
 
 attend_status attend_stack_prepare(attend_network *network, int stack, bool once)
 {
-	prepare_job job = {network, once && !shares_blocks(network, stack), ATTEND_OK};
+	prepare_job job = {network, once && !attend_stack_shares_blocks(network, stack), ATTEND_OK};
 	const attend_network_visitor visitor = {.linear = prepare_visit, .payload = &job};
 	walk_stack(&network->stacks[stack], &visitor);
 	if (stack == 1) visit_linear(&network->bridge, &visitor);
@@ -458,52 +433,6 @@ attend_status attend_network_prepare(attend_network *network, attend_head_kind k
 	if (head < 0 || !network->heads[head].present) return ATTEND_OK;
 	if (network->arch.heads[head].after_pooler) ATTEND_TRY(attend_head_prepare(network, &network->pooler, false));
 	return attend_head_prepare(network, &network->heads[head], false);
-}
-
-typedef struct touch_job {
-	attend_network *network;
-	const atomic_bool *enough;
-} touch_job;
-
-static void touch_visit(attend_linear *linear, void *payload)
-{
-	const touch_job *job = payload;
-	attend_unpacked u;
-	if (!find_unpacked(&u, job->network, linear)) return;
-	for (size_t i = 0; i < u.part_count; i++)
-		attend_file_touch(u.parts[i].src, u.parts[i].n * u.k * (attend_dtype_bits(u.parts[i].dtype) / 8), job->enough);
-}
-
-void attend_network_touch(attend_network *network, const atomic_bool *enough)
-{
-	touch_job job = {network, enough};
-	if (!network->arch.has_encoder || shares_blocks(network, 0)) return;
-	walk_stack(&network->stacks[0], &(attend_network_visitor){.linear = touch_visit, .payload = &job});
-}
-
-static void verify_visit(attend_linear *linear, void *payload)
-{
-	attend_status *status = payload;
-	for (size_t i = 0; linear->placed && i < linear->part_count && *status == ATTEND_OK; i++) {
-		const attend_linear_part *part = &linear->parts[i];
-		const size_t first = part->in_out ? 0 : part->row0 * linear->in;
-		const size_t count = part->in_out ? part->param->count : part->rows * linear->in;
-		size_t bad;
-		if (!attend_stored_finite(linear->unpacked.parts[i].src, part->param->stored.dtype, count, &bad))
-			*status = attend_param_not_finite(part->param, first + bad);
-	}
-}
-
-attend_status attend_network_verify(attend_network *network)
-{
-	attend_status status = ATTEND_OK;
-	if (!atomic_load_explicit(&network->broken, memory_order_relaxed)) return status;
-	atomic_store(&network->broken, false); /* unless a matrix is found, the inputs were to blame */
-	pthread_mutex_lock(&network->pack_lock);
-	attend_network_walk(network, &(attend_network_visitor){.linear = verify_visit, .payload = &status});
-	if (status != ATTEND_OK) atomic_store(&network->broken, true);
-	pthread_mutex_unlock(&network->pack_lock);
-	return status;
 }
 
 /* ---- Measuring and freeing ----------------------------------------------------------------------------------- */

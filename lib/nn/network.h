@@ -18,7 +18,7 @@ attend_status attend_network_finish(attend_network *network);
 attend_status attend_network_prepare(attend_network *network, attend_head_kind kind);
 
 /* Map the encoder's matrices that its first run multiplies where they lie, in the order of that run, until all are or *enough is
- * set by another thread. Mapping a page takes about as long as reading it: this is for a core that has nothing else to do. */
+ * set by another thread; no more than their packed form would take. Mapping a page takes about as long as reading it: this is for a core that has nothing else to do. */
 void attend_network_touch(attend_network *network, const atomic_bool *enough);
 
 /* Choose the type of the linears. UNSUPPORTED: a checkpoint that is stored in int8 or int4 (network->stored_type) runs in that

@@ -25,6 +25,14 @@ attend_status attend_network_resolve(attend_network *network);
 /* The form that a linear is packed in: the network's, f32 while it learns or where int8 would overflow. */
 attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear);
 
+/* Where the parts of a linear lie; false: they cannot be multiplied there. */
+bool attend_linear_find(attend_unpacked *out, attend_network *network, const attend_linear *linear);
+/* A block that several layers share is used again within a run. */
+bool attend_stack_shares_blocks(const attend_network *network, int stack);
+/* After a block has run: where its matrices lie in a wider type than they run in, their pages are given back, so that the memory
+ * of a run is that of the type it runs in. */
+void attend_block_leave(attend_block_params *block);
+
 /* Pack what these cover and is not packed yet; with `once`, for a session that may end after this run, what was not used before
  * is left where it lies: laying it out on the way costs a run a few milliseconds, packing costs memory and more time than
  * the run itself. */

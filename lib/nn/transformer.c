@@ -143,6 +143,7 @@ static attend_status stack_forward(attend_pass *pass)
 		ATTEND_TRY(attend_block_forward(pass, x));
 		x = pass->acts->ffn.y;
 		ATTEND_TRY(attend_query_stream_block(pass));
+		if (!state->kept) attend_block_leave(pass->block);
 	}
 	ATTEND_TRY(attend_network_verify(session->network));
 	state->hidden = finish(pass, x);
