@@ -4,6 +4,7 @@
 #include "lib/kernels/gemm_avx512.h"
 
 #include "lib/kernels/gemm_finish.h"
+#include "lib/kernels/transpose_avx512.h"
 
 #define SUM             __m512
 #define sum_zero()      v_zero()
@@ -185,6 +186,43 @@ void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse,
 		__m512i v = _mm512_cvtps_epi32(v_mul(_mm512_maskz_loadu_ps(mask, x + i), factor));
 		v = _mm512_min_epi32(_mm512_max_epi32(_mm512_add_epi32(v, add), least), most);
 		_mm512_mask_cvtepi32_storeu_epi8(q + i, mask, v);
+	}
+}
+
+/* Packing leaves four bytes of each vector in turn in each quarter: word 4q+j holds inputs 16j+4q .. 16j+4q+3. */
+void attend_lay_int8_avx512(float *block, const float *x, size_t stride, size_t rows, size_t k, const float *inverse,
+                            const int32_t *zero)
+{
+	for (size_t i = 0; i < k; i += 4 * LANES, block += LANES * rows) {
+		const size_t left = k - i < 4 * LANES ? k - i : 4 * LANES;
+		__mmask16 mask[4];
+#pragma GCC unroll 4
+		for (size_t j = 0; j < 4; j++) {
+			const size_t rest = left > j * LANES ? left - j * LANES : 0;
+			mask[j] = (__mmask16)(rest >= LANES ? 0xffff : v_mask(rest));
+		}
+		__m512 word[16], step[16];
+#pragma GCC unroll 16
+		for (size_t r = 0; r < 16; r++) {
+			if (r >= rows) {
+				word[r] = v_zero();
+				continue;
+			}
+			const float *from = x + r * stride + i;
+			const __m512 factor = v_set(inverse[r]);
+			const __m512i add = _mm512_set1_epi16((int16_t)zero[r]);
+			__m512i v[4];
+#pragma GCC unroll 4
+			for (size_t j = 0; j < 4; j++)
+				v[j] = _mm512_cvtps_epi32(v_mul(_mm512_maskz_loadu_ps(mask[j], from + j * LANES), factor));
+			const __m512i front = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), add),
+						  back = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), add);
+			word[r] = _mm512_castsi512_ps(_mm512_packus_epi16(front, back));
+		}
+		transpose16(word);
+#pragma GCC unroll 16
+		for (size_t s = 0; s < 16; s++) step[s] = word[s % 4 * 4 + s / 4];
+		store_steps16(block, step, rows, (left + 3) / 4);
 	}
 }
 

@@ -56,28 +56,22 @@ void attend_pair_bf16_avx512bf16(float *y, const float *even, const float *odd, 
 	}
 }
 
-/* Sixteen steps at a time. A step's store runs into the place of the next one, which is written after it; only where none
- * follows in the same sixteen are the lanes behind the rows left alone: others may be writing there. */
 static void lay_bf16(float *block, const float *x, size_t stride, size_t rows, size_t k)
 {
-	const __mmask16 lanes = (__mmask16)v_mask(rows);
 	for (size_t i = 0; i < k; i += 2 * LANES, block += LANES * rows) {
-		const size_t left = k - i < 2 * LANES ? k - i : 2 * LANES, steps = (left + 1) / 2;
+		const size_t left = k - i < 2 * LANES ? k - i : 2 * LANES;
 		const __mmask16 low = (__mmask16)(left >= LANES ? 0xffff : v_mask(left)),
 						high = (__mmask16)(left > LANES ? v_mask(left - LANES) : 0);
 		__m512 word[16];
 #pragma GCC unroll 16
 		for (size_t r = 0; r < 16; r++) {
-			const float *row = x + (r < rows ? r : 0) * stride + i;
-			word[r] =
-				(__m512)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + LANES), _mm512_maskz_loadu_ps(low, row));
+			const float *row = x + r * stride + i;
+			word[r] = r >= rows ? v_zero()
+			                    : (__m512)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + LANES),
+			                                                  _mm512_maskz_loadu_ps(low, row));
 		}
 		transpose16(word);
-#pragma GCC unroll 16
-		for (size_t s = 0; s < 16; s++) {
-			if (s * rows + 16 <= steps * rows) v_store(block + s * rows, word[s]);
-			else if (s < steps) _mm512_mask_storeu_ps(block + s * rows, lanes, word[s]);
-		}
+		store_steps16(block, word, rows, (left + 1) / 2);
 	}
 }
 

@@ -114,6 +114,10 @@ struct attend_gemm_table {
 	bool (*range)(const float *x, size_t k, float *least, float *greatest);
 	/* q = clamp(round(x*inverse) + offset, low, high), ties to even, stored as a byte. */
 	void (*quantize)(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low, int32_t high);
+	/* A u8 block from f32 rows, x[r*stride]: block[s*rows + r] = q of inputs 4s .. 4s+3 with inverse[r], zero[r], 0, 255; what stands
+	 * behind k has no meaning. Where a kernel takes u8 blocks that are not tiled; else NULL. */
+	void (*lay_int8)(float *block, const float *x, size_t stride, size_t rows, size_t k, const float *inverse,
+	                 const int32_t *zero);
 	/* Nearest bf16, ties to even, NaN stays NaN. */
 	void (*round_bf16)(uint16_t *y, const float *x, size_t k);
 	/* A bf16 block from f32 rows, x[r*stride]: block[s*rows + r] = x[r*stride + 2s] low, x[r*stride + 2s+1] high, rounded; 0 behind

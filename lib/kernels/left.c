@@ -72,6 +72,15 @@ static void block_int8(const attend_left *j, float *block, const float *x, size_
 		row_scale(j, x + r * j->stride_row, &j->x_scale[first + r], &inverse[r], &j->zero[first + r]);
 		j->zero[first + r] -= shift;
 	}
+	if (rows == 1 && !j->kernel->tiled) { /* its bytes as they come */
+		j->table->quantize((uint8_t *)block, x, j->k, inverse[0], j->zero[first], -shift, 255 - shift);
+		memset((uint8_t *)block + j->k, 0, j->steps * 4 - j->k);
+		return;
+	}
+	if (j->table->lay_int8 && j->kernel->form == ATTEND_BLOCK_INT8 && !j->kernel->tiled) {
+		j->table->lay_int8(block, x, j->stride_row, rows, j->k, inverse, j->zero + first);
+		return;
+	}
 	for (size_t s0 = 0; s0 < j->steps; s0 += PART / 4) {
 		const size_t steps = j->steps - s0 < PART / 4 ? j->steps - s0 : PART / 4;
 		const size_t left = j->k > s0 * 4 ? j->k - s0 * 4 : 0, count = left < steps * 4 ? left : steps * 4;

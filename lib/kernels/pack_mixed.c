@@ -48,6 +48,11 @@ static void pair_rows(const struct attend_gemm_table *table, float *words, const
 void attend_left_round(const attend_left *left, float *block, const float *x, size_t rows)
 {
 	const size_t all = left->steps * left->kernel->unit;
+	if (rows == 1 && !left->kernel->tiled) { /* its halves as they come */
+		left->table->round_bf16((uint16_t *)block, x, left->k);
+		memset((uint16_t *)block + left->k, 0, all * sizeof *block - left->k * sizeof(uint16_t));
+		return;
+	}
 	if (left->table->lay_bf16 && !left->kernel->tiled) {
 		left->table->lay_bf16(block, x, left->stride_row, rows, left->k);
 		return;

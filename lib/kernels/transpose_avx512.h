@@ -1,8 +1,9 @@
-/* transpose_avx512.h: 16 x 16 words in registers. */
+/* transpose_avx512.h: 16 x 16 words in registers, and on their way to a block. */
 #ifndef ATTEND_KERNELS_TRANSPOSE_AVX512_H
 #define ATTEND_KERNELS_TRANSPOSE_AVX512_H
 
 #include <immintrin.h>
+#include <stddef.h>
 
 /* Transpose of 16 rows of 16 floats: pairs of floats, of doubles, then of 128-bit lanes. */
 static inline void transpose16(__m512 r[16])
@@ -34,6 +35,18 @@ static inline void transpose16(__m512 r[16])
 	}
 #pragma GCC unroll 16
 	for (int i = 0; i < 16; i++) r[i] = t[i];
+}
+
+/* step[s] lane r to block[s*rows + r], rows <= 16. A store runs into the place of the next step, which is written after it; only
+ * where none follows are the lanes behind the rows left alone: others may be writing there. */
+static inline void store_steps16(float *block, const __m512 step[16], size_t rows, size_t steps)
+{
+	const __mmask16 lanes = (__mmask16)((1u << rows) - 1u);
+#pragma GCC unroll 16
+	for (size_t s = 0; s < 16; s++) {
+		if (s * rows + 16 <= steps * rows) _mm512_storeu_ps(block + s * rows, step[s]);
+		else if (s < steps) _mm512_mask_storeu_ps(block + s * rows, lanes, step[s]);
+	}
 }
 
 #endif
