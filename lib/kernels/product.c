@@ -149,14 +149,19 @@ static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t 
 	}
 }
 
-/* How few rows leave so much time beside reading that AMD's prefetchers do best when they are shown the way: asked for
- * NEAR_BYTES ahead, one or two rows read as fast as the memory gives, where asking a whole part ahead stays a third below. The
- * nibbles of int4 take longer to unpack than that looks ahead. */
-enum { NEAR_ROWS = 6, NEAR_BYTES = 384 };
+/* Few rows leave so much time beside reading that AMD's prefetchers do best when they are shown the way: asked for NEAR_BYTES
+ * ahead, one or two rows read as fast as the memory gives, where asking a whole part ahead stays a third below. The nibbles of
+ * int4 take longer to unpack than that looks ahead. Full blocks of bf16 want one stream, too, but further ahead. */
+enum { NEAR_ROWS = 6, NEAR_BYTES = 384, BLOCK_ROWS = 14, BLOCK_BYTES = 8192 };
 
-static bool asks_near(const product_job *job)
+/* How many bytes ahead of the multiplication to ask; 0: a part. */
+static size_t near_bytes(const product_job *job)
 {
-	return attend_cpu_amd() && job->product->m <= NEAR_ROWS && job->product->type != ATTEND_PACK_INT4;
+	const size_t m = job->product->m;
+	const attend_pack_type type = job->product->type;
+	if (!attend_cpu_amd() || type == ATTEND_PACK_INT4) return 0;
+	if (m <= NEAR_ROWS) return NEAR_BYTES;
+	return type == ATTEND_PACK_BF16 && m <= BLOCK_ROWS ? BLOCK_BYTES : 0;
 }
 
 /* Pieces of a part that are asked for side by side: the hardware's prefetcher reads a little ahead of each. As measured: a row
@@ -165,7 +170,7 @@ static bool asks_near(const product_job *job)
 static size_t streams_of(const product_job *job)
 {
 	const size_t m = job->product->m;
-	if (m <= 2 || asks_near(job)) return 1;
+	if (m <= 2 || near_bytes(job)) return 1;
 	if (m <= NEAR_ROWS || m > 32) return 2;
 	return job->product->type == ATTEND_PACK_F32 ? 4 : attend_cpu_amd() ? 8 : 2;
 }
@@ -215,7 +220,7 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 	const size_t panel0 = panels_before + attend_run_start(&job->groups, group),
 				 panel1 = panels_before + attend_run_start(&job->groups, group + 1);
 	const size_t row0 = attend_run_start(&left->runs, block0);
-	const bool near = asks_near(job);
+	const size_t near = near_bytes(job);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
 	const size_t streams = streams_of(job), sharers = (block1 - block0) * streams,
 				 lines = ((4 * job->step_bytes + 63) / 64 + sharers - 1) / sharers;
@@ -239,7 +244,7 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 			const unsigned char *part = unpacked ? laid : panel + s0 * job->step_bytes;
 			if (unpacked) attend_unpacked_lay(laid, unpacked, i, s0, steps);
 			attend_ahead ahead = {
-				.at = part + (near ? NEAR_BYTES : steps * job->step_bytes),
+				.at = part + (near ? near : steps * job->step_bytes),
 				.lines = (uint16_t)(unpacked ? 0 : (lines + factor - 1) / factor),
 				.streams = (uint16_t)streams,
 				.apart = (uint32_t)((steps * job->step_bytes / streams + 63) / 64 * 64),
