@@ -1,7 +1,9 @@
 /* test_nn_mapped.c: a matrix runs where the file keeps it at its first use and packed from the second on, with the same bits; its
- * pages are then given back. */
+ * pages are then given back; processes share them. */
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/nn/heads.h"
 #include "loaders/checkpoint.h"
@@ -9,9 +11,10 @@
 
 enum { TOKENS = 9, RUNS = 3 };
 
-/* Kilobytes of the mapping of a file whose name ends so that are in this process's memory. */
-static size_t resident(const char *end)
+/* Kilobytes of bert-mini's mapping that are in this process's memory ("Rss"), or its share of them ("Pss"). */
+static size_t kilobytes(const char *field)
 {
+	static const char end[] = "/bert-mini/model.safetensors";
 	FILE *f = fopen("/proc/self/smaps", "r");
 	char line[512];
 	size_t sum = 0, kb;
@@ -22,7 +25,9 @@ static size_t resident(const char *end)
 		line[size] = 0;
 		if (strchr(line, '-') && strstr(line, " r"))
 			inside = size >= strlen(end) && !strcmp(line + size - strlen(end), end);
-		else if (inside && sscanf(line, "Rss: %zu kB", &kb) == 1) sum += kb;
+		else if (inside && strncmp(line, field, strlen(field)) == 0 && line[strlen(field)] == ':' &&
+		         sscanf(line + strlen(field), ": %zu kB", &kb) == 1)
+			sum += kb;
 	}
 	fclose(f);
 	return sum;
@@ -59,13 +64,13 @@ static void same_bits(void **state)
 			assert_int_equal(atomic_load(&out->ready), packed);
 			if (run == 0) {
 				memcpy(first, hidden, TOKENS * width * sizeof *first);
-				before = resident("/bert-mini/model.safetensors");
+				before = kilobytes("Rss");
 				continue;
 			}
 			assert_memory_equal(hidden, first, TOKENS * width * sizeof *first);
 			assert_memory_equal(logits[1], logits[0], 2 * outputs * sizeof **logits);
 			/* rows of tables that are looked up, and what the system brings along */
-			if (types[t] != ATTEND_PACK_INT8) assert_true(resident("/bert-mini/model.safetensors") < before / 2);
+			if (types[t] != ATTEND_PACK_INT8) assert_true(kilobytes("Rss") < before / 2);
 		}
 		for (size_t i = 0; i < 2; i++) free(logits[i]);
 		free(first);
@@ -83,24 +88,66 @@ static void touched(void **state)
 	assert_ok(attend_checkpoint_load(&c, "models/pretrained/bert-mini", &options));
 	attend_network *n = &c->network;
 	attend_weights_release(c->weights);
-	const size_t before = resident("/bert-mini/model.safetensors");
+	const size_t before = kilobytes("Rss");
 	atomic_bool enough;
 	atomic_init(&enough, true);
 	attend_network_touch(n, &enough);
 	atomic_store(&enough, false);
 	n->pack_type = ATTEND_PACK_INT8;
 	attend_network_touch(n, &enough);
-	assert_int_equal(resident("/bert-mini/model.safetensors"), before);
+	assert_int_equal(kilobytes("Rss"), before);
 	n->pack_type = ATTEND_PACK_BF16;
 	attend_network_touch(n, &enough);
 	const attend_linear *up = &n->stacks[0].blocks[0].up;
 	const size_t up_bytes = up->in * up->out * attend_dtype_bits(up->parts[0].param->stored.dtype) / 8;
-	assert_true(resident("/bert-mini/model.safetensors") >= n->stacks[0].block_count * up_bytes / 1024);
+	assert_true(kilobytes("Rss") >= n->stacks[0].block_count * up_bytes / 1024);
 	attend_checkpoint_free(c);
+}
+
+static void load_and_touch(attend_checkpoint **c)
+{
+	const attend_bind_options options = {.has_head = true, .head = ATTEND_HEAD_BASE, .in_place = true};
+	atomic_bool enough;
+	atomic_init(&enough, false);
+	assert_ok(attend_checkpoint_load(c, "models/pretrained/bert-mini", &options));
+	attend_network_touch(&(*c)->network, &enough);
+}
+
+/* Two processes that run a folder where it lies have it in memory once: each counts for half. */
+static void shared(void **state)
+{
+	(void)state;
+	int ready[2], done[2];
+	char byte = 0;
+	attend_checkpoint *c;
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(done), 0);
+	fflush(NULL);
+	const pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		close(done[1]);
+		load_and_touch(&c);
+		_exit(write(ready[1], &byte, 1) == 1 && read(done[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	close(ready[1]);
+	load_and_touch(&c);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	const size_t all = kilobytes("Rss"), own = kilobytes("Pss");
+	close(done[1]);
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(ready[0]);
+	close(done[0]);
+	attend_checkpoint_free(c);
+	print_message("%zu kB in memory, of them this process's share %zu kB\n", all, own);
+	assert_true(own <= all / 2 + all / 16);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(touched)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(same_bits), cmocka_unit_test(touched),
+	                                   cmocka_unit_test(shared)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
