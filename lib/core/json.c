@@ -44,6 +44,20 @@ static const char *copy_string(copier *c, const char *from, uint32_t *size)
 	return start;
 }
 
+/* Digits alone, so few that a double holds them all: what vocabularies consist of. */
+static bool plain_number(double *out, const char *text, size_t size)
+{
+	enum { EXACT_DIGITS = 15 };
+	uint64_t value = 0;
+	if (size > EXACT_DIGITS) return false;
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] < '0' || text[i] > '9') return false;
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	}
+	*out = (double)value;
+	return true;
+}
+
 static void copy_number(copier *c, attend_json *node)
 {
 	const size_t start = c->checked->numbers[c->number++];
@@ -52,7 +66,8 @@ static void copy_number(copier *c, attend_json *node)
 	c->pool[length] = 0;
 	node->u.text.bytes = c->pool;
 	node->u.text.size = (uint32_t)length;
-	node->u.text.number = strtod(c->pool, NULL); /* correctly rounded; under the C locale */
+	if (!plain_number(&node->u.text.number, c->pool, length))
+		node->u.text.number = strtod(c->pool, NULL); /* correctly rounded; under the C locale */
 	c->pool += length + 1;
 }
 

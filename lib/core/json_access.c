@@ -135,20 +135,20 @@ attend_status attend_json_as_bool(bool *out, const attend_json *value)
 	return ATTEND_OK;
 }
 
-/* Exact: digits alone are read as an integer; 3.0 or 1e3 through a double, as far as doubles hold every integer. */
+/* Exact: 3, 3.0 or 3e0 as the double that they are, as far as that holds every integer; beyond, digits alone. */
 static bool read_int(int64_t *out, const attend_json *value)
 {
 	if (value->kind != ATTEND_JSON_NUMBER) return false;
-	if (!strpbrk(value->u.text.bytes, ".eE")) {
-		errno = 0;
-		const long long integer = strtoll(value->u.text.bytes, NULL, 10);
-		*out = integer;
-		return errno == 0;
-	}
 	const double number = value->u.text.number;
-	if (!(fabs(number) <= 0x1p53) || number != floor(number)) return false;
-	*out = (int64_t)number;
-	return true;
+	if (fabs(number) < 0x1p53 || strpbrk(value->u.text.bytes, ".eE")) {
+		if (!(fabs(number) <= 0x1p53)) return false;
+		*out = (int64_t)number;
+		return (double)*out == number;
+	}
+	errno = 0;
+	const long long integer = strtoll(value->u.text.bytes, NULL, 10);
+	*out = integer;
+	return errno == 0;
 }
 
 attend_status attend_json_as_int(int64_t *out, const attend_json *value, int64_t min, int64_t max)

@@ -142,6 +142,8 @@ static void test_numbers(void **state)
 	check_double("1.00000000000000011102230246251565404236316680908203124999999999999999999999999999", 1.0);
 	check_double("1.00000000000000011102230246251565404236316680908203125000000000000000000000000001", 1 + 0x1p-52);
 	check_double("1000000000000000000000000000000000000000000000000000000000000000000000000000000e-70", 1e8);
+	check_double("999999999999999", 999999999999999); /* digits that a double holds are read without strtod */
+	check_double("1234567890123456", 1234567890123456);
 	if (setlocale(LC_ALL, "de_DE.UTF-8")) check_double("1.5", 1.5);
 	setlocale(LC_ALL, "C");
 	attend_json *const huge = parse("[1e999]");
@@ -157,8 +159,12 @@ static void test_integers(void **state)
 	attend_json *const document =
 		parse("{\"max\": 9223372036854775807, \"min\": -9223372036854775808, \"over\": 9223372036854775808,"
 	          "\"three\": 3.0, \"kilo\": 1e3, \"half\": 0.5, \"big\": 1e30, \"s\": \"big\", \"t\": true,"
-	          "\"null\": null, \"list\": [], \"zero\": 0}");
+	          "\"null\": null, \"list\": [], \"zero\": 0, \"odd\": 9007199254740993, \"even\": -9007199254740992}");
 	int64_t n = 0;
+	assert_ok(attend_json_get_int(&n, document, "odd", INT64_MIN, INT64_MAX)); /* lies between two doubles */
+	assert_true(n == 9007199254740993);
+	assert_ok(attend_json_get_int(&n, document, "even", INT64_MIN, INT64_MAX));
+	assert_true(n == -9007199254740992);
 	assert_ok(attend_json_get_int(&n, document, "max", INT64_MIN, INT64_MAX));
 	assert_true(n == INT64_MAX);
 	assert_ok(attend_json_get_int(&n, document, "min", INT64_MIN, INT64_MAX));
