@@ -1,5 +1,5 @@
 /* merge_table.c: byte-pair merging (Sennrich et al. 2016) by rank. Short words: a scan for the lowest rank over an array.
- * Long ones: a heap of (rank, position) whose stale entries are recognised when they come up (huggingface/tokenizers
+ * (where the vector units find it among many). Long ones: a heap of (rank, position) whose stale entries are recognised when they come up (huggingface/tokenizers
  * models/bpe/word.rs does the same), so that a megabyte of one letter ends in time. */
 #include "tokenizer/merge_table.h"
 
@@ -8,7 +8,11 @@
 
 #include "lib/core/arena.h"
 
-enum { SHORT_WORD = 48 };
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+enum { FEW = 24, PLACE_BITS = 7, SHORT_WORD = 1 << PLACE_BITS, NO_PAIR = INT32_MAX };
 
 attend_status attend_merge_table_init(attend_merge_table *table, size_t count)
 {
@@ -18,19 +22,24 @@ attend_status attend_merge_table_init(attend_merge_table *table, size_t count)
 	if (table->cells == NULL) return attend_fail_memory(cells * sizeof *table->cells, "merges");
 	for (size_t i = 0; i < cells; i++) table->cells[i] = (attend_merge_cell){UINT64_MAX, 0, 0};
 	table->mask = cells - 1;
-	return ATTEND_OK;
+	table->few = count < (size_t)1 << 24;
+	table->bits = calloc(cells * ATTEND_MERGE_BITS / 64, sizeof *table->bits);
+	return table->bits ? ATTEND_OK : attend_fail_memory(cells, "merges");
 }
 
 void attend_merge_table_free(attend_merge_table *table)
 {
 	free(table->cells);
-	*table = (attend_merge_table){NULL, 0};
+	free(table->bits);
+	*table = (attend_merge_table){0};
 }
 
 void attend_merge_table_put(attend_merge_table *table, int32_t left, int32_t right, uint32_t rank, int32_t id)
 {
 	const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-	size_t i = attend_merge_hash(pair) & table->mask;
+	const size_t hash = attend_merge_hash(pair), bit = hash & (table->mask * ATTEND_MERGE_BITS + ATTEND_MERGE_BITS - 1);
+	size_t i = hash & table->mask;
+	table->bits[bit / 64] |= UINT64_C(1) << bit % 64;
 	while (table->cells[i].pair != UINT64_MAX && table->cells[i].pair != pair) i = (i + 1) & table->mask;
 	table->cells[i] = (attend_merge_cell){pair, rank, id};
 }
@@ -44,10 +53,11 @@ void attend_merge_scratch_free(attend_merge_scratch *scratch)
 
 /* ---- short words ---- */
 
-static void merge_short(const attend_merge_table *table, attend_symbol *symbols, size_t *count)
+/* A few symbols close together, and so are their pairs. */
+static void merge_few(const attend_merge_table *table, attend_symbol *symbols, size_t *count)
 {
-	uint32_t ranks[SHORT_WORD];
-	int32_t ids[SHORT_WORD];
+	uint32_t ranks[FEW];
+	int32_t ids[FEW];
 	size_t n = *count;
 	for (size_t i = 0; i + 1 < n; i++) {
 		const attend_merge_cell *cell = attend_merge_table_find(table, symbols[i].id, symbols[i + 1].id);
@@ -74,6 +84,78 @@ static void merge_short(const attend_merge_table *table, attend_symbol *symbols,
 		}
 	}
 	*count = n;
+}
+
+/* The lowest of `count` keys, a multiple of 8. */
+#if defined(__SSE2__)
+static inline __m128i lower(__m128i a, __m128i b)
+{
+	const __m128i above = _mm_cmpgt_epi32(a, b);
+	return _mm_or_si128(_mm_and_si128(above, b), _mm_andnot_si128(above, a));
+}
+
+static inline int32_t lowest_key(const int32_t *keys, size_t count)
+{
+	const __m128i *const four = (const __m128i *)(const void *)keys;
+	__m128i even = _mm_loadu_si128(four), odd = _mm_loadu_si128(four + 1);
+	for (size_t i = 2; i < count / 4; i += 2) {
+		even = lower(even, _mm_loadu_si128(four + i));
+		odd = lower(odd, _mm_loadu_si128(four + i + 1));
+	}
+	even = lower(even, odd);
+	even = lower(even, _mm_shuffle_epi32(even, 0x4e));
+	even = lower(even, _mm_shuffle_epi32(even, 0xb1));
+	return _mm_cvtsi128_si32(even);
+}
+#else
+static inline int32_t lowest_key(const int32_t *keys, size_t count)
+{
+	int32_t lowest = keys[0];
+	for (size_t i = 1; i < count; i++) lowest = keys[i] < lowest ? keys[i] : lowest;
+	return lowest;
+}
+#endif
+
+/* The pairs of a word: each under the place of its left symbol, which keeps its place when it grows. */
+typedef struct pairs {
+	int32_t keys[SHORT_WORD]; /* rank and place; NO_PAIR: the two do not merge, or the place is empty */
+	int32_t ids[SHORT_WORD];  /* of the merged tokens */
+	uint8_t prev[SHORT_WORD], next[SHORT_WORD];
+} pairs;
+
+static inline void ask_pair(const attend_merge_table *table, const attend_symbol *symbols, pairs *p, size_t left,
+                            size_t right)
+{
+	const attend_merge_cell *const cell = attend_merge_table_find(table, symbols[left].id, symbols[right].id);
+	p->keys[left] = cell ? (int32_t)(cell->rank << PLACE_BITS | left) : NO_PAIR;
+	p->ids[left] = cell ? cell->id : 0;
+}
+
+static void merge_short(const attend_merge_table *table, attend_symbol *symbols, size_t *count)
+{
+	pairs p;
+	const size_t n = *count, padded = (n + 7) / 8 * 8;
+	for (size_t i = 0; i < padded; i++) p.keys[i] = NO_PAIR;
+	for (size_t i = 0; i < n; i++) {
+		p.prev[i] = (uint8_t)(i - 1);
+		p.next[i] = (uint8_t)(i + 1);
+		if (i + 1 < n) ask_pair(table, symbols, &p, i, i + 1);
+	}
+	for (int32_t key; (key = lowest_key(p.keys, padded)) != NO_PAIR;) {
+		const size_t left = (size_t)key & (SHORT_WORD - 1), right = p.next[left], after = p.next[right];
+		symbols[left].id = p.ids[left];
+		symbols[left].size += symbols[right].size;
+		p.keys[left] = p.keys[right] = NO_PAIR;
+		p.next[left] = (uint8_t)after;
+		if (after < n) {
+			p.prev[after] = (uint8_t)left;
+			ask_pair(table, symbols, &p, left, after);
+		}
+		if (left > 0) ask_pair(table, symbols, &p, p.prev[left], left);
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < n; i = p.next[i]) symbols[kept++] = symbols[i];
+	*count = kept;
 }
 
 /* ---- long words ---- */
@@ -155,7 +237,11 @@ static attend_status merge_long(const attend_merge_table *table, attend_merge_sc
 attend_status attend_merge_symbols(const attend_merge_table *table, attend_merge_scratch *scratch, size_t *count)
 {
 	if (*count < 2) return ATTEND_OK;
-	if (*count > SHORT_WORD) return merge_long(table, scratch, count);
+	if (*count <= FEW) {
+		merge_few(table, scratch->symbols, count);
+		return ATTEND_OK;
+	}
+	if (*count > SHORT_WORD || !table->few) return merge_long(table, scratch, count);
 	merge_short(table, scratch->symbols, count);
 	return ATTEND_OK;
 }

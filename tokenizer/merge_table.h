@@ -10,10 +10,15 @@ typedef struct attend_merge_cell {
 	int32_t id;
 } attend_merge_cell;
 
+/* Most pairs that are asked for do not merge: a bit a hash, of which few are set, says so without a look at the cells. */
 typedef struct attend_merge_table {
 	attend_merge_cell *cells; /* open addressing, a power of two, at most half full */
 	size_t mask;
+	uint64_t *bits; /* ATTEND_MERGE_BITS for each cell */
+	bool few;       /* ranks are below 2^24 */
 } attend_merge_table;
+
+enum { ATTEND_MERGE_BITS = 8 };
 
 /* Room for `count` merges. */
 attend_status attend_merge_table_init(attend_merge_table *table, size_t count);
@@ -32,7 +37,9 @@ static inline const attend_merge_cell *attend_merge_table_find(const attend_merg
                                                                int32_t right)
 {
 	const uint64_t pair = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
-	for (size_t i = attend_merge_hash(pair) & table->mask;; i = (i + 1) & table->mask) {
+	const size_t hash = attend_merge_hash(pair), bit = hash & (table->mask * ATTEND_MERGE_BITS + ATTEND_MERGE_BITS - 1);
+	if (!(table->bits[bit / 64] >> bit % 64 & 1)) return NULL;
+	for (size_t i = hash & table->mask;; i = (i + 1) & table->mask) {
 		if (table->cells[i].pair == pair) return &table->cells[i];
 		if (table->cells[i].pair == UINT64_MAX) return NULL;
 	}

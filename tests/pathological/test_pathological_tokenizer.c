@@ -8,7 +8,7 @@
 #include "lib/core/buffer.h"
 #include "tests/tokenizer/tokenizer_of.h"
 
-enum { MEGABYTE = 1 << 20, PIECES = 13 };
+enum { MEGABYTE = 1 << 20, PIECES = 16 };
 
 /* One of the pieces is repeated until a megabyte is full. */
 static const char *const pieces[PIECES] = {
@@ -25,6 +25,10 @@ static const char *const pieces[PIECES] = {
 	"1",
 	"<mask> ",
 	"'s",
+	"A",
+	"\xe4\xb8\xad"
+	"A", /* caseless, then upper case: o200k's words go back over it */
+	"\r ",
 };
 
 static double seconds(void)
@@ -96,6 +100,14 @@ static void test_stages(void **state)
 		"{\"normalizer\":{\"type\":\"NFKC\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\",\"individual_"
 		"digits\":true},{\"type\":\"Punctuation\"},{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\"}]}," MODEL
 		"}",
+		/* o200k's words */
+		"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"behavior\":\"Isolated\",\"pattern\":{\"Regex\":\""
+		"[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?[\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]*[\\\\p{Ll}"
+		"\\\\p{Lm}\\\\p{Lo}\\\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?["
+		"\\\\p{Lu}\\\\p{Lt}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]+[\\\\p{Ll}\\\\p{Lm}\\\\p{Lo}\\\\p{M}]*(?i:'s"
+		"|'t|'re|'ve|'m|'ll|'d)?|\\\\p{N}{1,3}| ?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n/]*|\\\\s*["
+		"\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+		"\"}},{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}," MODEL "}",
 		"{\"added_tokens\":[{\"id\":2,\"content\":\"<mask>\",\"lstrip\":true,\"rstrip\":true},{\"id\":3,\"content\":\"aaaaaaaaaaaaaaaaaaaaaab\"},"
 		"{\"id\":4,\"content\":\" \",\"lstrip\":true},{\"id\":5,\"content\":\"\\n\",\"single_word\":true}]," MODEL "}",
 	};

@@ -123,7 +123,7 @@ static void merging_agrees_with_the_definition(void **state)
 		for (uint32_t m = 0; m < merges; m++) /* left and right are letters or earlier results */
 			attend_merge_table_put(&table, (int32_t)attend_rng_below(&rng, 3 + m),
 			                       (int32_t)attend_rng_below(&rng, 3 + m), m, (int32_t)(3 + m));
-		static const uint32_t sizes[] = {1, 2, 3, 10, 47, 48, 49, 50, 90, 300};
+		static const uint32_t sizes[] = {1, 2, 3, 10, 24, 25, 26, 33, 50, 90, 127, 128, 129, 300};
 		for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
 			attend_symbol plain[300];
 			size_t count = sizes[s];
