@@ -32,6 +32,8 @@ GEMM_UNROLLED void int8_step(__m512i sum[INT8_MR][NV], const float *block, const
 #define int4_start(s)        _mm512_set1_epi32(s)
 #define int4_step(sum, w, x) _mm512_dpbusd_epi32(sum, w, word_set(x))
 #define int4_end(sum, s)     (sum)
+#define int4_sixteenfold(p)  _mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi8((char)0xf0))
+#define int4_join(low, high) _mm512_add_epi32(low, _mm512_srai_epi32(high, 4))
 
 #include "lib/kernels/gemm_int4.h"
 

@@ -32,6 +32,8 @@ GEMM_UNROLLED void int8_step(__m256i sum[INT8_MR][NV], const float *block, const
 #define int4_start(s)        _mm256_set1_epi32(s)
 #define int4_step(sum, w, x) _mm256_dpbusd_avx_epi32(sum, w, word_set(x))
 #define int4_end(sum, s)     (sum)
+#define int4_sixteenfold(p)  _mm256_and_si256(load_integers(p), _mm256_set1_epi8((char)0xf0))
+#define int4_join(low, high) _mm256_add_epi32(low, _mm256_srai_epi32(high, 4))
 
 #include "lib/kernels/gemm_int4.h"
 

@@ -6,6 +6,9 @@
  *   int4_end(sum, s32)           the sum as s32 lanes, the start included
  *   INT4_TOGETHER                vectors of a row at a time: as many as keep their 8 weights each in registers
  *   INT4_ROWS                    <= 6 rows at a time
+ * and, where int4_step takes any u8, for what is faster with one row:
+ *   int4_sixteenfold(p)          sixteen times the high nibbles of LANES words at p, as bytes
+ *   int4_join(low, sixteenfold)  the sum of both's products
  * Sums go through the tile in memory: w takes the registers, and any number of rows shares it. */
 #ifndef ATTEND_KERNELS_GEMM_INT4_H
 #define ATTEND_KERNELS_GEMM_INT4_H
@@ -53,12 +56,48 @@ GEMM_UNROLLED void int4_rows(float *sum, const unsigned char *x, INTEGERS w[INT4
 	}
 }
 
+#ifdef int4_sixteenfold
+/* One row has no use for the weights but one: their high nibbles stay where they are, and its sums stay in registers. */
+GEMM_UNROLLED void int4_row(float *tile, const unsigned char *x, const unsigned char *panel, size_t steps,
+                            attend_ahead *ahead, size_t lines)
+{
+	VECTOR sum[NV];
+#pragma GCC unroll 8
+	for (size_t v = 0; v < NV; v++) sum[v] = v_load(tile + v * LANES);
+	for (size_t s = 0; s < steps; s++, panel += INT4_STEP_BYTES, x += INT4_WORDS * 4) {
+		int32_t start;
+		memcpy(&start, x, sizeof start);
+		attend_ask_ahead(ahead, lines);
+#pragma GCC unroll 8
+		for (size_t v = 0; v < NV; v++) {
+			INTEGERS low = int4_start(start), high = i_set(0);
+#pragma GCC unroll 4
+			for (size_t pair = 0; pair < 4; pair++) {
+				const unsigned char *p = panel + (pair * NV + v) * LANES * 4;
+				low = int4_step(low, int4_low(p), x + (1 + 2 * pair) * 4);
+				high = int4_step(high, int4_sixteenfold(p), x + (2 + 2 * pair) * 4);
+			}
+			const VECTOR scale = int4_scales(panel + INT4_NIBBLES + v * LANES * 2);
+			sum[v] = v_fma(i_to_float(int4_end(int4_join(low, high), start)), scale, sum[v]);
+		}
+	}
+#pragma GCC unroll 8
+	for (size_t v = 0; v < NV; v++) v_store(tile + v * LANES, sum[v]);
+}
+#endif
+
 __attribute__((no_sanitize("address", "undefined"))) static void int4_tile(float *tile, const float *block,
                                                                            const unsigned char *panel, size_t rows,
                                                                            size_t steps, bool add, attend_ahead ahead)
 {
 	const size_t lines = (ahead.lines + 3u) / 4;
 	if (!add) memset(tile, 0, rows * NV * LANES * sizeof *tile);
+#ifdef int4_sixteenfold
+	if (rows == 1) {
+		int4_row(tile, (const unsigned char *)block, panel, steps, &ahead, lines);
+		return;
+	}
+#endif
 	for (size_t s = 0; s < steps; s++, panel += INT4_STEP_BYTES) {
 		attend_ask_ahead(&ahead, lines);
 		for (size_t v = 0; v < NV; v += INT4_TOGETHER) {

@@ -150,8 +150,8 @@ static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t 
 }
 
 /* Few rows leave so much time beside reading that AMD's prefetchers do best when they are shown the way: asked for NEAR_BYTES
- * ahead, one or two rows read as fast as the memory gives, where asking a whole part ahead stays a third below. The nibbles of
- * int4 take longer to unpack than that looks ahead. Full blocks of bf16 want one stream, too, but further ahead. */
+ * ahead, one or two rows read as fast as the memory gives, where asking a whole part ahead stays a third below. One row of
+ * int4 wants a step, more rows unpack longer than that looks ahead. Full blocks of bf16 want one stream, too, but further ahead. */
 enum { NEAR_ROWS = 6, NEAR_BYTES = 384, BLOCK_ROWS = 14, BLOCK_BYTES = 8192 };
 
 /* How many bytes ahead of the multiplication to ask; 0: a part. */
@@ -159,7 +159,8 @@ static size_t near_bytes(const product_job *job)
 {
 	const size_t m = job->product->m;
 	const attend_pack_type type = job->product->type;
-	if (!attend_cpu_amd() || type == ATTEND_PACK_INT4) return 0;
+	if (!attend_cpu_amd()) return 0;
+	if (type == ATTEND_PACK_INT4) return m == 1 ? job->step_bytes : 0;
 	if (m <= NEAR_ROWS) return NEAR_BYTES;
 	return type == ATTEND_PACK_BF16 && m <= BLOCK_ROWS ? BLOCK_BYTES : 0;
 }
