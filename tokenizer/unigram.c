@@ -239,7 +239,7 @@ static attend_status read_pieces(attend_unigram_pieces *pieces, const attend_jso
 		size_t size;
 		double value;
 		ATTEND_TRY(attend_json_as_string(&text, &size, piece));
-		ATTEND_TRY(attend_json_as_double(&value, score));
+		ATTEND_TRY(attend_json_as_serde_double(&value, score));
 		ATTEND_TRY(attend_unigram_pieces_add(pieces, text, size, value));
 	}
 	return ATTEND_OK;

@@ -43,6 +43,9 @@ attend_status attend_json_as_bool(bool *out, const attend_json *value);
 attend_status attend_json_as_int(int64_t *out, const attend_json *value, int64_t min,
                                  int64_t max); /* 3.0 counts as 3 */
 attend_status attend_json_as_double(double *out, const attend_json *value);
+/* As Rust's serde_json reads it by default: the digits as an integer, divided by or multiplied with a power of ten, which may be
+ * one unit in the last place off. For sums of scores that must tie, or not, where the reference's do. */
+attend_status attend_json_as_serde_double(double *out, const attend_json *value);
 
 /* The same for a member; absent or null leaves *out as it was (the caller's default) and is OK. */
 attend_status attend_json_get_string(const char **out, const attend_json *object, const char *key);

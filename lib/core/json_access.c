@@ -174,6 +174,44 @@ attend_status attend_json_as_double(double *out, const attend_json *value)
 	return ATTEND_OK;
 }
 
+/* Correctly rounded. */
+static double power_of_ten(long exponent)
+{
+	static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+	                               1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+	char power[32];
+	if ((size_t)exponent < sizeof exact / sizeof exact[0]) return exact[exponent];
+	snprintf(power, sizeof power, "1e%ld", exponent);
+	return strtod(power, NULL);
+}
+
+attend_status attend_json_as_serde_double(double *out, const attend_json *value)
+{
+	ATTEND_TRY(attend_json_as_double(out, value));
+	const char *at = value->u.text.bytes;
+	if (!strpbrk(at, ".eE")) return ATTEND_OK; /* integers are exact */
+	const bool negative = *at == '-';
+	uint64_t digits = 0;
+	long exponent = 0;
+	bool point = false, full = false; /* what does not fit into 64 bits is cut off */
+	for (at += negative; *at == '.' || (*at >= '0' && *at <= '9'); at++) {
+		if (*at == '.') {
+			point = true;
+			continue;
+		}
+		const unsigned digit = (unsigned)(*at - '0');
+		full = full || digits > (UINT64_MAX - digit) / 10;
+		if (!full) digits = digits * 10 + digit;
+		exponent += full && !point ? 1 : point && !full ? -1 : 0;
+	}
+	if (*at == 'e' || *at == 'E') exponent += strtol(at + 1, NULL, 10);
+	double number = (double)digits;
+	for (; exponent < -308 && number != 0; exponent += 308) number /= 1e308;
+	if (number != 0) number = exponent < 0 ? number / power_of_ten(-exponent) : number * power_of_ten(exponent);
+	*out = negative ? -number : number;
+	return ATTEND_OK;
+}
+
 /* The member, or NULL when it is absent or null and the default stands. */
 static const attend_json *present(const attend_json *object, const char *key)
 {

@@ -285,12 +285,38 @@ static void test_large(void **state)
 	free(text);
 }
 
+/* What serde_json 1 makes of numbers: up to a unit in the last place beside the nearest double. */
+static void test_serde_numbers(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		double expected;
+	} cases[] = {{"-2.0122928619384766", -0x1.0192d00000001p+1},
+	             {"-7.4370903968811035", -0x1.dbf94a0000001p+2},
+	             {"0.5", 0.5},
+	             {"-12", -12},
+	             {"-0.0", -0.0},
+	             {"25e-1", 2.5},
+	             {"1.5E+3", 1500},
+	             {"0.0e999", 0},
+	             {"1e-300", 1e-300}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		attend_json *document;
+		double value;
+		assert_ok(attend_json_parse(&document, cases[i].text, strlen(cases[i].text), "x"));
+		assert_ok(attend_json_as_serde_double(&value, document));
+		if (value != cases[i].expected) fail_msg("%s: %a, expected %a", cases[i].text, value, cases[i].expected);
+		attend_json_free(document);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_grammar), cmocka_unit_test(test_depth),
-	                                   cmocka_unit_test(test_strings), cmocka_unit_test(test_keys),
-	                                   cmocka_unit_test(test_numbers), cmocka_unit_test(test_integers),
-	                                   cmocka_unit_test(test_path),    cmocka_unit_test(test_edit),
-	                                   cmocka_unit_test(test_large)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_grammar),  cmocka_unit_test(test_depth),
+	                                   cmocka_unit_test(test_strings),  cmocka_unit_test(test_keys),
+	                                   cmocka_unit_test(test_numbers),  cmocka_unit_test(test_serde_numbers),
+	                                   cmocka_unit_test(test_integers), cmocka_unit_test(test_path),
+	                                   cmocka_unit_test(test_edit),     cmocka_unit_test(test_large)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
