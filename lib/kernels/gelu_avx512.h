@@ -270,22 +270,32 @@ static const _Alignas(64) gelu_factors gelu_tanh_slope = {
      -2.78964163e-09f, -6.78396361e-09f},
 };
 
+/* y, but NaN where the definition has infinity times zero: what overflowed shall show. Of four bits for each kind of x, the
+ * response: 0 y, 2 x, 3 NaN. */
+#define GELU_AT_MINUS_INFINITY 0x00030000
+#define GELU_SLOPE_AT_ENDS     0x00330022 /* both infinities; a NaN passes */
+
+static inline vf gelu_ends(vf y, vf x, int responses)
+{
+	return _mm512_fixupimm_ps(y, x, _mm512_set1_epi32(responses), 0);
+}
+
 /* The table holds -T. A NaN, as the second argument of max, passes. */
 static inline vf vf_gelu(vf x)
 {
-	return vf_add(vf_max(vf_zero(), x), gelu_lookup(x, gelu_tail));
+	return gelu_ends(vf_add(vf_max(vf_zero(), x), gelu_lookup(x, gelu_tail)), x, GELU_AT_MINUS_INFINITY);
 }
 
 static inline vf vf_gelu_tanh(vf x)
 {
-	return vf_add(vf_max(vf_zero(), x), gelu_lookup(x, gelu_tanh_tail));
+	return gelu_ends(vf_add(vf_max(vf_zero(), x), gelu_lookup(x, gelu_tanh_tail)), x, GELU_AT_MINUS_INFINITY);
 }
 
 static inline vf gelu_slope_of(vf x, const gelu_factors factors)
 {
 	const vf p = gelu_lookup(x, factors);
 	const vf slope = vf_select(vf_less(x, vf_zero()), p, vf_sub(vf_set(1.0f), p));
-	return _mm512_mask_mov_ps(slope, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), x);
+	return gelu_ends(slope, x, GELU_SLOPE_AT_ENDS);
 }
 
 static inline vf vf_gelu_slope(vf x)

@@ -124,13 +124,6 @@ static void slopes(void **state)
 	guarded_free(&dx);
 }
 
-/* As wanted; where that is NaN though x is not (infinity times zero), a level may have the limit. */
-static void assert_close_or_limit(float got, float want, float at, float limit, double relative)
-{
-	if (isnan(want) && !isnan(at) && !isnan(got)) assert_true(got == limit);
-	else assert_close(got, want, 1e-38, relative);
-}
-
 /* Infinities, NaN, zeros, subnormals and huge values give what the portable loop gives. */
 static void special_values(void **state)
 {
@@ -147,13 +140,16 @@ static void special_values(void **state)
 			attend_row_kernels()->activation(fast, 0, special, 0, act, 1, COUNT);
 			slow->activation(want, 0, special, 0, act, 1, COUNT);
 			for (size_t i = 0; i < COUNT; i++) {
-				assert_close_or_limit(fast[i], want[i], special[i], 0.0f, 1e-6);
+				assert_close(fast[i], want[i], 1e-38, 1e-6);
 				ones[i] = 1.0f;
 			}
 			attend_row_kernels()->activation_dx(fast, ones, special, act, COUNT);
 			slow->activation_dx(want, ones, special, act, COUNT);
 			for (size_t i = 0; i < COUNT; i++) {
-				assert_close_or_limit(fast[i], want[i], special[i], special[i] > 0.0f ? 1.0f : 0.0f, 1e-5);
+				/* the cube of a huge number overflows on the way, which a level may avoid */
+				if (isnan(want[i]) && isfinite(special[i]) && !isnan(fast[i]))
+					want[i] = special[i] > 0.0f ? 1.0f : 0.0f;
+				assert_close(fast[i], want[i], 1e-38, 1e-5);
 			}
 		}
 		float limits[2] = {INFINITY, -INFINITY}, y[2];
