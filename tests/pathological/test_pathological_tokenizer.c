@@ -26,8 +26,7 @@ static const char *const pieces[PIECES] = {
 	"<mask> ",
 	"'s",
 	"A",
-	"\xe4\xb8\xad"
-	"A", /* caseless, then upper case: o200k's words go back over it */
+	"\xe4\xb8\xad\x41", /* caseless, then upper case: o200k's words go back over it */
 	"\r ",
 };
 
