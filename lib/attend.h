@@ -57,7 +57,8 @@ typedef struct attend_model_options {
 } attend_model_options;
 
 /* Load a checkpoint folder: config.json, model.safetensors (or shards), the tokenizer files if there are any. The
- * weights are mapped, not read: loading takes milliseconds, and processes share the pages. NOTFOUND: no such folder, or
+ * weights are mapped, not read: loading takes milliseconds, and processes share the pages. A second thread of the team touches
+ * pages while this one reads the tokenizer. NOTFOUND: no such folder, or
  * a file of it is missing; FORMAT: a file breaks its format; UNSUPPORTED: a model or tokenizer that attend does not
  * know, or a folder that is stored in int8 or int4 and another type asked for. */
 ATTEND_API attend_status attend_model_load(attend_model **out, const char *path, const attend_model_options *options);

@@ -243,9 +243,9 @@ typedef struct attend_quality_result {
 } attend_quality_result;
 
 /* Run the same texts through a model in f32 and in `weights` (another type). Either a plain text: a causal or masked language
- * model predicts its tokens, an encoder-decoder those of the answer that its f32 side generates to each line (as generation_config.json
- * says, but never sampled), another model turns its lines into vectors; or a recipe with validation_file and how to read it:
- * labelled texts for the sequence head. Texts that are too long are cut on the right. ARG; DATA: nothing to predict;
+ * model predicts its tokens, an encoder-decoder those of the answer that its f32 side generates to each line (as
+ * generation_config.json says, but never sampled), another model turns its lines into vectors; or a recipe with validation_file
+ * and how to read it: labelled texts for the sequence head. Texts that are too long are cut on the right. ARG; DATA: nothing to predict;
  * UNSUPPORTED: a folder that is itself in int8 or int4. */
 ATTEND_API attend_status attend_quality(attend_quality_result *out, const char *model, attend_weight_type weights,
                                         const char *text_file, const attend_recipe *recipe);

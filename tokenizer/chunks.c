@@ -35,17 +35,14 @@ static spelled spell(const attend_lane_plan *plan, const char *chunk, size_t siz
 
 /* The places of tokens in the chunk, from places in what the model was given. The mark shares the place of the first
  * character, and so does every byte of a character. */
-static void place(const attend_lane_plan *plan, const char *chunk, size_t size, uint32_t shift, attend_span *spans,
-                  size_t count)
+static void place(const char *chunk, size_t size, uint32_t shift, attend_span *spans, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		attend_span s = spans[i];
 		s.start = s.start > shift ? s.start - shift : 0;
 		s.end = s.end > shift ? s.end - shift : 1;
-		if (plan->lane != ATTEND_LANE_BERT) {
-			while (s.start > 0 && !attend_utf8_is_start(chunk[s.start])) s.start--;
-			while (s.end < size && !attend_utf8_is_start(chunk[s.end])) s.end++;
-		}
+		while (s.start > 0 && !attend_utf8_is_start(chunk[s.start])) s.start--;
+		while (s.end < size && !attend_utf8_is_start(chunk[s.end])) s.end++;
 		spans[i] = s;
 	}
 }
@@ -178,7 +175,7 @@ static attend_status add_rare(const attend_run *r, const attend_chunk_waiting *w
 	tokens->with_spans = true;
 	if (!slot) ATTEND_TRY(attend_run_tokenize(r, s.text, s.size, 0, tokens));
 	else ATTEND_TRY(model->ops->tokenize(model, r->scratch->model, s.text, s.size, 0, tokens));
-	place(plan, chunk, w->size, s.shift, tokens->spans, tokens->count);
+	place(chunk, w->size, s.shift, tokens->spans, tokens->count);
 	if (slot) ATTEND_TRY(attend_chunk_keep(&r->scratch->chunks, slot, w, tokens->ids, tokens->spans, tokens->count, 0));
 	return append(r, tokens, w->at);
 }

@@ -1,6 +1,6 @@
-/* merge_table.c: byte-pair merging (Sennrich et al. 2016) by rank. Short words: a scan for the lowest rank over an array.
- * (where the vector units find it among many). Long ones: a heap of (rank, position) whose stale entries are recognised when they come up (huggingface/tokenizers
- * models/bpe/word.rs does the same), so that a megabyte of one letter ends in time. */
+/* merge_table.c: byte-pair merging (Sennrich et al. 2016) by rank. Short words: a scan for the lowest rank over an array,
+ * by vectors where it is long. Long ones: a heap of (rank, position) whose stale entries are recognised when they come up
+ * (huggingface/tokenizers models/bpe/word.rs does the same), so that a megabyte of one letter ends in time. */
 #include "tokenizer/merge_table.h"
 
 #include <stdlib.h>

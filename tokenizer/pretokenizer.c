@@ -278,8 +278,11 @@ attend_scanner attend_pretokenizer_scanner(const attend_pretokenizer *p, bool *p
 		s.cuts = ATTEND_CUTS_DIGITS;
 		return p->part_count == 2 && parts[0]->kind == DIGITS && parts[0]->individual ? s : none;
 	}
+	/* Removed and inverted is the same as isolated only where a pattern covers all of a text, as a single one here does. */
 	for (size_t i = 0; i + 1 < p->part_count; i++)
-		if (parts[i]->kind != SPLIT || !isolates(parts[i])) return none;
+		if (parts[i]->kind != SPLIT || !isolates(parts[i]) ||
+		    (p->part_count > 2 && parts[i]->behavior != ATTEND_SPLIT_ISOLATED))
+			return none;
 	if (p->part_count == 4) return attend_scanner_of_splits(parts[0]->pattern, parts[1]->pattern, parts[2]->pattern);
 	return p->part_count == 2 ? attend_scanner_find(parts[0]->pattern) : none;
 }

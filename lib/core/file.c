@@ -172,8 +172,10 @@ void attend_file_touch(const void *data, size_t size, const atomic_bool *enough)
 	enum { BETWEEN = 64 }; /* pages between two looks at *enough */
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	const volatile unsigned char *byte = data;
-	for (size_t i = 0; i < size; i += page) {
-		if (i / page % BETWEEN == 0 && atomic_load_explicit(enough, memory_order_relaxed)) return;
+	size_t looks = 0;
+	/* at the first byte, then at the first of each page */
+	for (size_t i = 0; i < size; i += page - ((uintptr_t)data + i) % page) {
+		if (looks++ % BETWEEN == 0 && atomic_load_explicit(enough, memory_order_relaxed)) return;
 		(void)byte[i];
 	}
 }

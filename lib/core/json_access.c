@@ -189,7 +189,7 @@ attend_status attend_json_as_serde_double(double *out, const attend_json *value)
 {
 	ATTEND_TRY(attend_json_as_double(out, value));
 	const char *at = value->u.text.bytes;
-	if (!strpbrk(at, ".eE")) return ATTEND_OK; /* integers are exact */
+	if (!strpbrk(at, ".eE")) return ATTEND_OK; /* integers are exact to 2^64; vocabularies have none beyond */
 	const bool negative = *at == '-';
 	uint64_t digits = 0;
 	long exponent = 0;
@@ -204,10 +204,15 @@ attend_status attend_json_as_serde_double(double *out, const attend_json *value)
 		if (!full) digits = digits * 10 + digit;
 		exponent += full && !point ? 1 : point && !full ? -1 : 0;
 	}
-	if (*at == 'e' || *at == 'E') exponent += strtol(at + 1, NULL, 10);
+	if (*at == 'e' || *at == 'E') {
+		enum { FAR = 1 << 24 }; /* beyond any double, whatever the digits */
+		const long more = strtol(at + 1, NULL, 10);
+		exponent += more > FAR ? FAR : more < -FAR ? -FAR : more;
+	}
 	double number = (double)digits;
 	for (; exponent < -308 && number != 0; exponent += 308) number /= 1e308;
 	if (number != 0) number = exponent < 0 ? number / power_of_ten(-exponent) : number * power_of_ten(exponent);
+	if (!isfinite(number)) return mismatch(value, "a number within the range of double");
 	*out = negative ? -number : number;
 	return ATTEND_OK;
 }

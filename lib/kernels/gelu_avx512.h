@@ -5,8 +5,9 @@
  *   gelu'(x) = x < 0 ? T'(-t) : 1 - T'(-t)   T'(-t) the slope at -t
  *
  * and each function of t a polynomial of degree 4 around the nearest of 32 multiples of GELU_STEP, by powers of the distance in
- * steps; the last one ends at 0, and so do the functions from there on. Minimax fits: gelu's error is at most 2e-8 beside its
- * own rounding, its relative error 5e-7 down to -3 and 1e-5 (4e-5 of the tanh form) to -5; the slopes' error is 1e-7. */
+ * steps; the last one ends at 0, and so do the functions from there on. Minimax fits: gelu's error is at most 2.5e-8 beside its
+ * own rounding, its relative error 6e-7 down to -3 and 1e-5 (4e-5 of the tanh form) to -5; the slopes' error is 1e-7 beside
+ * their own rounding. */
 #ifndef ATTEND_KERNELS_GELU_AVX512_H
 #define ATTEND_KERNELS_GELU_AVX512_H
 

@@ -181,7 +181,8 @@ void attend_lap_attention(const attend_pass *pass, attend_lap_kind kind, bool cr
 	                  .attention = true,
 	                  .cross = cross,
 	                  .stack = pass->stack,
-	                  .block = attend_run_block(pass->arch, pass->run)};
+	                  .block = attend_run_block(pass->arch, pass->run),
+	                  .kv_type = pass->session->kv_type};
 	for (size_t s = 0; s < pass->sequences && kind != ATTEND_LAP_ROWS; s++) {
 		const attend_attention *a = backward ? &scratch->attention_grad[s].forward : &scratch->attention[s];
 		lap.pairs += visible_pairs(a) * (double)inner_width(pass);

@@ -177,6 +177,11 @@ attend_status attend_network_set_type(attend_network *network, attend_pack_type 
 	return ATTEND_OK;
 }
 
+attend_kv_type attend_network_kv_type(const attend_network *network)
+{
+	return network->pack_type != ATTEND_PACK_F32 && attend_bf16_pays() ? ATTEND_KV_BF16 : ATTEND_KV_F32;
+}
+
 attend_pack_type attend_linear_pack_type(const attend_network *network, const attend_linear *linear)
 {
 	/* what learns is packed anew after every step: there int8 and int4 would not pay */

@@ -12,18 +12,22 @@
  * tables' data, compute sinusoids, make the lock. Frees nothing on failure: attend_network_free does. NOMEM. */
 attend_status attend_network_finish(attend_network *network);
 
-/* Pack the linears of the stacks and of one head (ATTEND_HEAD_BASE: none, ATTEND_HEAD_KINDS: all), if that has not happened yet: takes the network's
- * lock, so any thread may call it. NOMEM leaves the linear as it was. Sessions do this by themselves when they use a linear
- * again. */
+/* Pack the linears of the stacks and of one head (ATTEND_HEAD_BASE: none, ATTEND_HEAD_KINDS: all), if that has not happened
+ * yet: takes the network's lock, so any thread may call it. NOMEM leaves the linear as it was. Sessions do this by themselves
+ * when they use a linear again. */
 attend_status attend_network_prepare(attend_network *network, attend_head_kind kind);
 
 /* Map the encoder's matrices that its first run multiplies where they lie, in the order of that run, until all are or *enough is
- * set by another thread; no more than their packed form would take. Mapping a page takes about as long as reading it: this is for a core that has nothing else to do. */
+ * set by another thread; no more than their packed form would take. Mapping a page takes about as long as reading it: this is for
+ * a core that has nothing else to do. */
 void attend_network_touch(attend_network *network, const atomic_bool *enough);
 
 /* Choose the type of the linears. UNSUPPORTED: a checkpoint that is stored in int8 or int4 (network->stored_type) runs in that
  * type alone. */
 attend_status attend_network_set_type(attend_network *network, attend_pack_type type);
+/* What sessions keep keys and values as, but for those that train, whose backward takes f32: where products of weights are not in
+ * f32, those of attention are in bf16, if the CPU multiplies it. */
+attend_kv_type attend_network_kv_type(const attend_network *network);
 
 /* FORMAT: "tensor 'NAME': element 17 is NaN" (or infinite). Matrices are looked through while they are packed or multiplied where
  * they lie, rows of the word embedding when they are looked up, everything else when it is loaded. A trainable network is not. */

@@ -27,6 +27,7 @@ typedef struct attend_lap {
 	size_t block;
 	double pairs; /* of visible query and key, times heads, times head dim */
 	double keys;  /* likewise, of every sequence's keys once */
+	attend_kv_type kv_type;
 } attend_lap;
 
 typedef struct attend_profiler {

@@ -395,18 +395,11 @@ static void plan_cache(planner *p, attend_session *session)
 	else c->data = floats(p, c->page_count, page);
 }
 
-/* Where products of weights are not in f32, those of attention are in bf16, if the CPU multiplies it. Backward takes f32. */
-static attend_kv_type kv_type_of(const attend_session *session)
-{
-	const bool rounded = session->network->pack_type != ATTEND_PACK_F32 && !session->options.training;
-	return rounded && attend_bf16_pays() ? ATTEND_KV_BF16 : ATTEND_KV_F32;
-}
-
 attend_status attend_session_plan(attend_session *session, bool measure, size_t *bytes)
 {
 	planner p = {measure ? NULL : &session->arena, 0, false};
 	const attend_arch *arch = &session->network->arch;
-	session->kv_type = kv_type_of(session);
+	session->kv_type = session->options.training ? ATTEND_KV_F32 : attend_network_kv_type(session->network);
 	const widths w = widest(session);
 	if (arch->has_encoder) plan_stack(&p, session, 0);
 	if (arch->has_decoder) plan_stack(&p, session, 1);

@@ -55,7 +55,7 @@ static void count_work(double *flops, double *bytes, const attend_lap *lap)
 	*flops = *bytes = 0;
 	if (lap->kind == ATTEND_LAP_ATTENTION || lap->kind == ATTEND_LAP_ATTENTION_BACKWARD) {
 		*flops = (lap->kind == ATTEND_LAP_ATTENTION ? 4 : 10) * lap->pairs;
-		*bytes = 8 * lap->keys;
+		*bytes = (lap->kv_type == ATTEND_KV_BF16 ? 4 : 8) * lap->keys;
 	} else if (lap->kind == ATTEND_LAP_LINEAR || lap->kind == ATTEND_LAP_LINEAR_BACKWARD) {
 		const bool backward = lap->kind == ATTEND_LAP_LINEAR_BACKWARD;
 		const double size = (double)lap->linear->out * (double)lap->linear->in;
@@ -63,6 +63,13 @@ static void count_work(double *flops, double *bytes, const attend_lap *lap)
 		*bytes = backward ? 12 * size
 		                  : (double)attend_pack_bytes(lap->linear->packed.type, lap->linear->out, lap->linear->in);
 	}
+}
+
+/* The type that the lap multiplies in. */
+static attend_pack_type lap_type(const attend_lap *lap)
+{
+	if (lap->kind == ATTEND_LAP_LINEAR) return lap->linear->packed.type;
+	return lap->kind == ATTEND_LAP_ATTENTION && lap->kv_type == ATTEND_KV_BF16 ? ATTEND_PACK_BF16 : ATTEND_PACK_F32;
 }
 
 static void on_lap(void *payload, const attend_lap *lap)
@@ -75,7 +82,7 @@ static void on_lap(void *payload, const attend_lap *lap)
 	if (e == NULL) return;
 	double flops, bytes;
 	count_work(&flops, &bytes, lap);
-	const double peak = p->peak[lap->kind == ATTEND_LAP_LINEAR ? lap->linear->packed.type : ATTEND_PACK_F32];
+	const double peak = p->peak[lap_type(lap)];
 	const double computing = 1e-6 * flops / peak, reading = 1e-6 * bytes / p->bandwidth;
 	e->calls++;
 	e->ms += ms;
@@ -92,8 +99,11 @@ attend_status attend_bench_profile_new(attend_bench_profile **out, attend_networ
 	attend_network_measure(&memory, network);
 	p->network = network;
 	p->peak[ATTEND_PACK_F32] = attend_bench_peak(ATTEND_PACK_F32);
-	for (attend_pack_type type = ATTEND_PACK_BF16; type < ATTEND_PACK_TYPES; type++)
-		p->peak[type] = type == network->pack_type ? attend_bench_peak(type) : p->peak[ATTEND_PACK_F32];
+	const bool pairs = attend_network_kv_type(network) == ATTEND_KV_BF16;
+	for (attend_pack_type type = ATTEND_PACK_BF16; type < ATTEND_PACK_TYPES; type++) {
+		const bool used = type == network->pack_type || (type == ATTEND_PACK_BF16 && pairs);
+		p->peak[type] = used ? attend_bench_peak(type) : p->peak[ATTEND_PACK_F32];
+	}
 	const size_t least = (size_t)8 << 20, most = (size_t)1 << 30;
 	const attend_status status = attend_bench_bandwidth(&p->bandwidth, memory.packed < least  ? least
 	                                                                   : memory.packed > most ? most

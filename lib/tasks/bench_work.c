@@ -49,6 +49,7 @@ attend_bench_work attend_bench_count(const attend_bench_run *run)
 	const attend_stack_arch *reads = attend_model_stack(run->model, stack), *writes = attend_model_stack(run->model, 1);
 	const stack_weights body = count_stack(network, stack);
 	const double per_weight = bytes_per_weight(attend_model_weights(run->model));
+	const double per_position = attend_network_kv_type(network) == ATTEND_KV_BF16 ? 4 : 8; /* a key and a value */
 	const double inner = (double)(reads->heads * reads->head_dim) * (double)reads->layers;
 	double squares = 0, weights = body.step;
 	for (size_t i = 0; i < in->batch && in->lengths != NULL; i++)
@@ -77,7 +78,7 @@ attend_bench_work attend_bench_count(const attend_bench_run *run)
 	for (size_t i = decode ? 1 : 0; i < o->new_tokens; i++) {
 		const double past = decode ? n + (double)(in->batch * i) : n * (double)o->num_beams + rows * (double)(i + 1);
 		work.flops += 2 * (weights + head) * rows + 4 * width * past;
-		work.bytes += (weights + head) * per_weight + 8 * width * past;
+		work.bytes += (weights + head) * per_weight + per_position * width * past;
 	}
 	work.tokens = rows / (double)o->num_beams * (double)(decode ? o->new_tokens - 1 : o->new_tokens);
 	return work;

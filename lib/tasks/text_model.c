@@ -61,13 +61,13 @@ typedef struct tokenizer_job {
 	atomic_bool done;
 } tokenizer_job;
 
-/* The calling thread reads the tokenizer, for its messages are that thread's; another one maps weights meanwhile. */
+/* The calling thread reads the tokenizer, for its messages are that thread's; another one maps weights meanwhile. The team is
+ * taken for as long. */
 static void tokenizer_task(void *arg, size_t index, unsigned worker)
 {
 	tokenizer_job *job = arg;
-	(void)index;
-	if (worker != 0) {
-		attend_network_touch(&job->model->checkpoint->network, &job->done);
+	if (worker != 0) { /* whoever comes first to the caller's task leaves it to the caller */
+		if (index == 1) attend_network_touch(&job->model->checkpoint->network, &job->done);
 	} else if (!job->begun) {
 		job->begun = true;
 		job->status = load_tokenizer(job->model, job->dir);

@@ -36,7 +36,7 @@ const char *small_shape_name(small_shape shape);
 typedef struct small_batch {
 	attend_batch batch;
 	size_t offsets[17];
-	int32_t ids[512], types[512];
+	int32_t ids[640], types[640];
 } small_batch;
 void small_batch_make(small_batch *out, const attend_stack_arch *arch, const size_t *lengths, size_t sequences,
                       uint64_t seed);

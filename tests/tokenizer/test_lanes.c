@@ -15,13 +15,13 @@ enum { CHARACTERS = 80, LONG = 300, TEXTS = 4000 };
 	"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}| " \
 	"?[^\\\\s\\\\p{L}\\\\p{N}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+\"},\"behavior\":\"Isolated\"}"
 #define SPLIT(regex) "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"Isolated\"}"
-#define DEEPSEEK                                                                                                            \
-	SPLIT("\\\\p{N}{1,3}")                                                                                                  \
-	"," SPLIT("[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+") "," SPLIT(                  \
-		"[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?[\\\\p{L}" \
-		"\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+")
-#define DIGITS "{\"type\":\"Digits\",\"individual_digits\":true}"
-#define BYTES  "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
+#define CJK          "[\xe4\xb8\x80-\xe9\xbe\xa5\xe3\x81\x80-\xe3\x82\x9f\xe3\x82\xa0-\xe3\x83\xbf]+"
+#define DEEPSEEK_WORDS                                                                                                  \
+	"[!\\\"#$%&'()*+,\\\\-./:;<=>?@\\\\[\\\\\\\\\\\\]^_`{|}~][A-Za-z]+|[^\\\\r\\\\n\\\\p{L}\\\\p{P}\\\\p{S}]?[\\\\p{L}" \
+	"\\\\p{M}]+| ?[\\\\p{P}\\\\p{S}]+[\\\\r\\\\n]*|\\\\s*[\\\\r\\\\n]+|\\\\s+(?!\\\\S)|\\\\s+"
+#define DEEPSEEK SPLIT("\\\\p{N}{1,3}") "," SPLIT(CJK) "," SPLIT(DEEPSEEK_WORDS)
+#define DIGITS   "{\"type\":\"Digits\",\"individual_digits\":true}"
+#define BYTES    "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}"
 #define SPACES \
 	"{\"type\":\"WhitespaceSplit\"},{\"type\":\"Metaspace\",\"replacement\":\"\xe2\x96\x81\",\"prepend_scheme\":\"always\"}"
 
@@ -103,6 +103,38 @@ static void check(const char *folder, const char *normalizer, const char *other_
 	}
 	attend_tokenizer_free(fast);
 	attend_tokenizer_free(slow);
+}
+
+#define REMOVED(regex) \
+	"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"Removed\",\"invert\":true}"
+
+/* A byte of a character that BERT's words keep apart is placed on all of it. */
+static void test_bytes_of_characters(void **state)
+{
+	(void)state;
+	attend_tokenizer *const t = tokenizer_of("{\"normalizer\":" BERT(
+		"") ",\"pre_tokenizer\":" BERT_WORDS
+	        ",\"model\":{\"type\":\"BPE\",\"byte_fallback\":true,\"merges\":[],\"vocab\":{\"9\":0,\"<0xE2>\":1,"
+	        "\"<0x80>\":2,\"<0x98>\":3,\"<0xE4>\":4,\"<0xB8>\":5,\"<0xAD>\":6}}}");
+	check_encoding(t, "\xe2\x80\x98\x39\xe4\xb8\xad", NULL, NULL,
+	               "<0xE2>[0-3]/0 <0x80>[0-3]/0 <0x98>[0-3]/0 9[3-4]/1 <0xE4>[4-7]/2 <0xB8>[4-7]/2 <0xAD>[4-7]/2");
+	attend_tokenizer_free(t);
+}
+
+/* Several splits that remove what they do not match are not those that isolate what they match. */
+static void test_removed(void **state)
+{
+	(void)state;
+	attend_tokenizer *const t =
+		make("gpt2-mini", NULL,
+	         SEQUENCE_OF("pretokenizers",
+	                     REMOVED("\\\\p{N}{1,3}") "," REMOVED(CJK) "," REMOVED(DEEPSEEK_WORDS) "," BYTES));
+	const attend_text text = {.text = "123", .size = 3};
+	attend_ids ids;
+	assert_ok(attend_tokenizer_encode_ids(&ids, t, &text, 1, NULL));
+	assert_int_equal(ids.starts[1], 0);
+	attend_ids_free(&ids);
+	attend_tokenizer_free(t);
 }
 
 static void test_bert(void **state)
@@ -235,8 +267,9 @@ static void test_full_caches(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert), cmocka_unit_test(test_words),
-	                                   cmocka_unit_test(test_spaces), cmocka_unit_test(test_trimmed),
-	                                   cmocka_unit_test(test_full_caches)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bert),        cmocka_unit_test(test_words),
+	                                   cmocka_unit_test(test_spaces),      cmocka_unit_test(test_trimmed),
+	                                   cmocka_unit_test(test_full_caches), cmocka_unit_test(test_bytes_of_characters),
+	                                   cmocka_unit_test(test_removed)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -300,13 +300,22 @@ static void test_serde_numbers(void **state)
 	             {"25e-1", 2.5},
 	             {"1.5E+3", 1500},
 	             {"0.0e999", 0},
-	             {"1e-300", 1e-300}};
+	             {"1e-300", 1e-300},
+	             {"0.1e-99999999999999999999", 0}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		attend_json *document;
 		double value;
 		assert_ok(attend_json_parse(&document, cases[i].text, strlen(cases[i].text), "x"));
 		assert_ok(attend_json_as_serde_double(&value, document));
 		if (value != cases[i].expected) fail_msg("%s: %a, expected %a", cases[i].text, value, cases[i].expected);
+		attend_json_free(document);
+	}
+	static const char *const large[] = {"-17976931348623157999999e286", "1.5e99999999999999999999"};
+	for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+		attend_json *document;
+		double value;
+		assert_ok(attend_json_parse(&document, large[i], strlen(large[i]), "x"));
+		assert_int_equal(attend_json_as_serde_double(&value, document), ATTEND_ERR_FORMAT);
 		attend_json_free(document);
 	}
 }

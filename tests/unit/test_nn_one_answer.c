@@ -9,7 +9,7 @@
 #include "tests/support/check.h"
 #include "tests/support/small_network.h"
 
-enum { SEQUENCES = 6, WIDE = 5 };
+enum { SEQUENCES = 6, WIDE = 8, MOST_TOKENS = 640 }; /* WIDE: feed-forward layers of whole panels */
 static const size_t lengths[SEQUENCES] = {70, 1, 130, 0, 64, 33}, decoder_lengths[SEQUENCES] = {66, 3, 9, 2, 1, 40};
 
 typedef struct answer {
@@ -46,8 +46,8 @@ static void setup(fixture *f, small_shape shape, attend_pack_type type)
 	if (arch->has_decoder)
 		small_batch_make(&f->decoder, &arch->decoder, arch->has_encoder ? decoder_lengths : lengths, SEQUENCES, 22);
 	const attend_session_options options = {
-		.max_tokens = 300,
-		.max_sequences = SEQUENCES,
+		.max_tokens = MOST_TOKENS,
+		.max_sequences = 2 * SEQUENCES,
 		.max_length = 130,
 		.cache_slots = arch->has_decoder ? 2 * SEQUENCES : 0,
 		.cache_length = 130,
@@ -117,7 +117,7 @@ static answer reference(fixture *f)
 static void check_order(fixture *f, const answer *a, const size_t *order, size_t count, const char *what)
 {
 	small_batch encoder, decoder;
-	static float logits[300 * 64];
+	static float logits[MOST_TOKENS * 64];
 	pick(&encoder, &f->encoder, order, count);
 	pick(&decoder, &f->decoder, order, count);
 	const small_batch *here = f->small.network.arch.has_decoder ? &decoder : &encoder;
@@ -200,7 +200,8 @@ static void check_cache(fixture *f, const answer *a)
 
 static void check_shape(small_shape shape, attend_pack_type type, int most_threads)
 {
-	static const size_t all[SEQUENCES] = {0, 1, 2, 3, 4, 5}, reversed[] = {5, 4, 2, 1, 0}, few[] = {2, 5};
+	static const size_t all[SEQUENCES] = {0, 1, 2, 3, 4, 5}, reversed[] = {5, 4, 2, 1, 0}, few[] = {2, 5},
+						twice[2 * SEQUENCES] = {0, 1, 2, 3, 4, 5, 5, 4, 3, 2, 1, 0};
 	fixture f;
 	setup(&f, shape, type);
 	assert_ok(attend_set_threads(1));
@@ -210,6 +211,7 @@ static void check_shape(small_shape shape, attend_pack_type type, int most_threa
 		check_order(&f, &a, all, SEQUENCES, "with other threads");
 		check_order(&f, &a, reversed, 5, "in another batch");
 		check_order(&f, &a, few, 2, "in a smaller batch");
+		check_order(&f, &a, twice, 2 * SEQUENCES, "in a batch of many rows");
 		for (size_t i = 0; i < SEQUENCES; i++) check_order(&f, &a, &all[i], 1, "alone");
 		if (f.small.network.arch.has_decoder) check_cache(&f, &a);
 	}
@@ -228,8 +230,8 @@ static void test_shapes(void **state)
 static void test_weight_types(void **state)
 {
 	(void)state;
-	static const small_shape shapes[] = {SMALL_BERT, SMALL_GPT2, SMALL_T5};
-	for (size_t i = 0; i < 3; i++)
+	static const small_shape shapes[] = {SMALL_BERT, SMALL_MODERN, SMALL_GPT2, SMALL_T5};
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
 		for (int type = ATTEND_PACK_BF16; type < ATTEND_PACK_TYPES; type++)
 			check_shape(shapes[i], (attend_pack_type)type, 2);
 	assert_ok(attend_set_threads(0));

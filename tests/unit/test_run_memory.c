@@ -1,6 +1,6 @@
 /* test_run_memory.c: running takes no more memory than 1.15 times the weights in the type that they run in, the session that is
- * announced, and one matrix as the file has it: one text, many texts, generation; f32, bf16, int8, int4, on checkpoints in f32. Each run is a process of its
- * own, whose peak the kernel counts, the mapped pages of the file among it.
+ * announced, and one matrix as the file has it: one text, many texts, generation; f32, bf16, int8, int4, on checkpoints in f32.
+ * Each run is a process of its own, whose peak the kernel counts, the mapped pages of the file among it.
  * ctest-labels: full
  * ctest-timeout: 300
  * ctest-valgrind: no */
