@@ -4,6 +4,7 @@
 #include "lib/attend_train.h"
 
 static const attend_option options[] = {
+	{"model", 'm', ATTEND_OPTION_DIR, "DIR", "checkpoint folder as HuggingFace writes it", 0, 0, false, NULL},
 	{"batches", 0, ATTEND_OPTION_FILE, "FILE", "safetensors file with step.N.INPUT or step.N.micro.M.INPUT", 0, 0,
      false, NULL},
 	{"trace", 0, ATTEND_OPTION_FILE, "FILE", "JSON file whose `run` is the recipe", 0, 0, false, NULL},
@@ -25,7 +26,7 @@ const attend_command attend_command_train_trace = {
 	.name = "train-trace",
 	.summary = "run given batches under a given recipe (to compare trainers)",
 	.example = "attend train-trace -m DIR --batches batches.safetensors --trace trace.json --out OUT",
-	.groups = (const attend_option *const[]){attend_options_model, NULL},
+	.groups = (const attend_option *const[]){NULL},
 	.options = options,
 	.run = run,
 };
