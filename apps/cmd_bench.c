@@ -202,6 +202,8 @@ static int run(const attend_args *args)
 	if (o.model == NULL) return attend_usage(command, "no model: give a checkpoint folder with -m");
 	const bool text = o.task == ATTEND_BENCH_COLD || o.task == ATTEND_BENCH_TOKENIZE;
 	if (text && o.profile) return attend_usage(command, "--profile: cold and tokenize have none");
+	if (o.task == ATTEND_BENCH_TOKENIZE && o.weights != ATTEND_WEIGHTS_STORED)
+		return attend_usage(command, "--dtype: tokenize multiplies nothing");
 	if (text && o.input_file == NULL) return attend_usage(command, "this task needs a text file: --input");
 	const char *lengths_file = attend_args_text(args, "lengths", NULL);
 	int code = lengths_file != NULL ? read_lengths(&lengths, lengths_file, o.batch) : -1;

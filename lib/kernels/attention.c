@@ -22,14 +22,19 @@ enum {
 };
 
 /* ---- Portable inner loops -------------------------------------------------------------------------------------------- */
+/* y = start, from which a row of a product goes on. */
+static void start_row(float *y, size_t n, attend_product_start start, float factor)
+{
+	if (start == ATTEND_FROM_ZERO) memset(y, 0, n * sizeof *y);
+	for (size_t j = 0; start == ATTEND_FROM_SCALED && j < n; j++) y[j] *= factor;
+}
+
 static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
                     size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
 {
 	for (size_t r = 0; r < rows; r++) {
 		float *y = c + r * ldc;
-		if (start == ATTEND_FROM_ZERO) memset(y, 0, n * sizeof *y);
-		if (start == ATTEND_FROM_SCALED)
-			for (size_t j = 0; j < n; j++) y[j] *= factors[r];
+		start_row(y, n, start, start == ATTEND_FROM_SCALED ? factors[r] : 1.0f);
 		for (size_t k = 0; k < steps; k++) {
 			const float factor = a[r * a_row + k * a_step];
 			for (size_t j = 0; j < n; j++) y[j] += factor * b[k * ldb + j];
@@ -43,9 +48,7 @@ static void product_pairs(float *c, size_t ldc, const float *a, size_t a_row, si
 {
 	for (size_t r = 0; r < rows; r++) {
 		float *y = c + r * ldc;
-		if (start == ATTEND_FROM_ZERO) memset(y, 0, n * sizeof *y);
-		if (start == ATTEND_FROM_SCALED)
-			for (size_t j = 0; j < n; j++) y[j] *= factors[r];
+		start_row(y, n, start, start == ATTEND_FROM_SCALED ? factors[r] : 1.0f);
 		for (size_t k = 0; k < steps; k++) {
 			const uint32_t x = attend_f32_bits(a[r * a_row + k * a_step]);
 			for (size_t j = 0; j < n; j++) {
@@ -201,12 +204,12 @@ static bool holds_new(const attend_attention *a, size_t tile)
 	return a->new_key && a->first_query / TILE == tile;
 }
 
-/* c (+)= a b in words of the type. */
-static void multiply(const query_block *b, float *c, size_t ldc, const float *x, size_t ldx, const float *y, size_t ldy,
-                     size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
+/* Scores c (+)= q k in words of the type. */
+static void add_scores(const query_block *b, float *c, size_t ldc, const float *q, size_t ldq, const float *k,
+                       size_t ldk, size_t rows, size_t steps, size_t n, attend_product_start start)
 {
-	if (paired(b->a)) b->table->product_pairs(c, ldc, x, ldx, 1, y, ldy, rows, steps, n, start, factors);
-	else b->table->product(c, ldc, x, ldx, 1, y, ldy, rows, steps, n, start, factors);
+	if (paired(b->a)) b->table->product_pairs(c, ldc, q, ldq, 1, k, ldk, rows, steps, n, start, NULL);
+	else b->table->product(c, ldc, q, ldq, 1, k, ldk, rows, steps, n, start, NULL);
 }
 
 /* Scores, times log2 e, of rows begin .. end-1 against the first `keys` lanes of a tile. A head that does not fit is taken in
@@ -220,13 +223,13 @@ static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, si
 	for (size_t d = 0; d < dim; d += PACKED_DIM) {
 		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM, words = (dims + pair - 1) / pair;
 		if (dim > PACKED_DIM) pack_queries(b, d, dims);
-		multiply(b, b->scores + begin * TILE, TILE, b->q + begin * words, words, k + d / pair * TILE, TILE, end - begin,
-		         words, keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO, NULL);
+		add_scores(b, b->scores + begin * TILE, TILE, b->q + begin * words, words, k + d / pair * TILE, TILE,
+		           end - begin, words, keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO);
 		if (!newest) continue;
 		const float *key = b->a->new_key + b->h * dim + d;
 		float space[PACKED_DIM];
 		if (paired(b->a)) b->table->round_pairs(space, key, dims, 1.0f, 1, dims);
-		multiply(b, &score, TILE, b->q, words, paired(b->a) ? space : key, 1, 1, words, 1, ATTEND_FROM_C, NULL);
+		add_scores(b, &score, TILE, b->q, words, paired(b->a) ? space : key, 1, 1, words, 1, ATTEND_FROM_C);
 	}
 	if (newest) b->scores[b->a->first_query % TILE] = score;
 }
