@@ -4,26 +4,13 @@
  * ctest-labels: full
  * ctest-timeout: 300
  * ctest-valgrind: no */
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "tests/support/check.h"
+#include "tests/support/apart.h"
 #include "tests/support/root.h"
 
 #include "lib/attend.h"
 #include "lib/core/file.h"
 #include "lib/core/json.h"
 #include "lib/tasks/pipeline.h"
-
-/* Sanitizers put their own pages beside every byte. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTS_OTHERWISE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define COUNTS_OTHERWISE 1
-#endif
-#endif
 
 /* A matrix that is packed is in memory twice: by pieces, or whole where the file has it transposed (GPT-2). */
 enum { FOLDERS = 2, TEXTS = 40, LARGEST_MATRIX = 768 * 3072 * 4 };
@@ -92,16 +79,8 @@ static const char *const task_names[] = {"fill-mask of one text", "embed many te
 static const char *const type_names[] = {"stored", "f32", "bf16", "int8", "int4"};
 
 typedef struct report {
-	char error[256]; /* empty: the rest is known */
 	size_t weights, session, peak;
 } report;
-
-static size_t peak_bytes(void)
-{
-	struct rusage used;
-	getrusage(RUSAGE_SELF, &used);
-	return (size_t)used.ru_maxrss * 1024;
-}
 
 static attend_status run_task(attend_pipeline *p, task which)
 {
@@ -176,33 +155,30 @@ static attend_status run(const struct folder *f, task which, attend_weight_type 
 	return status;
 }
 
-static report run_apart(const struct folder *f, task which, attend_weight_type type)
+typedef struct piece {
+	const struct folder *folder;
+	task which;
+	attend_weight_type type;
+} piece;
+
+static attend_status make_piece(const void *payload, void *out)
 {
-	report out = {{0}, 0, 0, 0};
-	int ends[2];
-	assert_int_equal(pipe(ends), 0);
-	fflush(NULL);
-	const pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		if (type == ATTEND_WEIGHTS_STORED) make_folder(f);
-		else if (run(f, which, type, &out) != ATTEND_OK) snprintf(out.error, sizeof out.error, "%s", attend_error());
-		_exit(write(ends[1], &out, sizeof out) == (ssize_t)sizeof out ? 0 : 1);
-	}
-	close(ends[1]);
-	const ssize_t got = read(ends[0], &out, sizeof out);
-	close(ends[0]);
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (got != (ssize_t)sizeof out || status != 0) fail_msg("%s: the process ended with %d", f->name, status);
-	if (*out.error) fail_msg("%s: %s", f->name, out.error);
-	return out;
+	(void)out;
+	make_folder(payload);
+	return ATTEND_OK;
+}
+
+static attend_status run_piece(const void *payload, void *out)
+{
+	const piece *p = payload;
+	return run(p->folder, p->which, p->type, out);
 }
 
 /* Whether a run took more than allowed. */
 static bool off(const struct folder *f, task which, attend_weight_type type)
 {
-	const report found = run_apart(f, which, type);
+	report found = {0};
+	run_apart(f->name, run_piece, &(piece){f, which, type}, &found, sizeof found);
 	const double allowed = 1.15 * (double)found.weights + (double)found.session + LARGEST_MATRIX;
 	print_message("%-22s %-5s weights %6.1f MB, session %5.1f MB, peak %6.1f MB: %3.0f %% of what is allowed\n",
 	              task_names[which], type_names[type], (double)found.weights / 1e6, (double)found.session / 1e6,
@@ -213,11 +189,14 @@ static bool off(const struct folder *f, task which, attend_weight_type type)
 static void test_as_announced(void **state)
 {
 	(void)state;
-#ifdef COUNTS_OTHERWISE
+#ifdef PEAK_COUNTS_OTHERWISE
 	skip();
 #endif
 	size_t wrong = 0;
-	for (size_t i = 0; i < FOLDERS; i++) run_apart(&folders[i], FILL_ONE, ATTEND_WEIGHTS_STORED); /* makes them */
+	for (size_t i = 0; i < FOLDERS; i++) {
+		report none = {0};
+		run_apart(folders[i].name, make_piece, &folders[i], &none, sizeof none);
+	}
 	for (attend_weight_type type = ATTEND_WEIGHTS_F32; type <= ATTEND_WEIGHTS_INT4; type++) {
 		wrong += off(&folders[0], FILL_ONE, type);
 		wrong += off(&folders[0], EMBED_MANY, type);

@@ -4,23 +4,10 @@
  * ctest-labels: full
  * ctest-timeout: 600
  * ctest-valgrind: no */
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "tests/support/check.h"
+#include "tests/support/apart.h"
 #include "tests/support/root.h"
 
 #include "lib/attend_train.h"
-
-/* Sanitizers put their own pages beside every byte. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTS_OTHERWISE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define COUNTS_OTHERWISE 1
-#endif
-#endif
 
 #define BERT    "model_name_or_path", "models/pretrained/bert-mini"
 #define GPT2    "model_name_or_path", "models/pretrained/gpt2-mini", "task", "lm"
@@ -44,7 +31,6 @@ static void stop_early(void *payload, const attend_train_progress *progress)
 }
 
 typedef struct report {
-	char error[256]; /* empty: the rest is known */
 	size_t announced, peak;
 } report;
 
@@ -65,32 +51,19 @@ static attend_status train(const run *r, bool stops, report *out)
 	if (status == ATTEND_ERR_CANCELLED && stops) status = ATTEND_OK;
 	attend_trainer_free(trainer);
 	attend_recipe_free(recipe);
-	struct rusage used;
-	getrusage(RUSAGE_SELF, &used);
-	out->peak = (size_t)used.ru_maxrss * 1024;
+	out->peak = peak_bytes();
 	return status;
 }
 
-static report train_apart(const run *r, bool stops)
+typedef struct piece {
+	const run *run;
+	bool stops;
+} piece;
+
+static attend_status train_piece(const void *payload, void *out)
 {
-	report out = {{0}, 0, 0};
-	int ends[2];
-	assert_int_equal(pipe(ends), 0);
-	fflush(NULL);
-	const pid_t child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		if (train(r, stops, &out) != ATTEND_OK) snprintf(out.error, sizeof out.error, "%s", attend_error());
-		_exit(write(ends[1], &out, sizeof out) == (ssize_t)sizeof out ? 0 : 1);
-	}
-	close(ends[1]);
-	const ssize_t got = read(ends[0], &out, sizeof out);
-	close(ends[0]);
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	if (got != (ssize_t)sizeof out || status != 0) fail_msg("%s: the process ended with %d", r->name, status);
-	if (*out.error) fail_msg("%s: %s", r->name, out.error);
-	return out;
+	const piece *p = payload;
+	return train(p->run, p->stops, out);
 }
 
 static const run runs[] = {
@@ -115,7 +88,8 @@ static const run runs[] = {
  * further apart than allowed. */
 static bool off(const run *r, bool stops)
 {
-	const report found = train_apart(r, stops);
+	report found = {0};
+	run_apart(r->name, train_piece, &(piece){r, stops}, &found, sizeof found);
 	const double percent = 100 * ((double)found.announced / (double)found.peak - 1);
 	print_message("%-24s announced %6.1f MB, peak %6.1f MB: %+.1f %%\n", r->name, (double)found.announced / 1e6,
 	              (double)found.peak / 1e6, percent);
@@ -125,7 +99,7 @@ static bool off(const run *r, bool stops)
 static void test_as_announced(void **state)
 {
 	(void)state;
-#ifdef COUNTS_OTHERWISE
+#ifdef PEAK_COUNTS_OTHERWISE
 	skip();
 #endif
 	size_t wrong = 0;
@@ -137,7 +111,7 @@ static void test_as_announced(void **state)
 static void test_resumed(void **state)
 {
 	(void)state;
-#ifdef COUNTS_OTHERWISE
+#ifdef PEAK_COUNTS_OTHERWISE
 	skip();
 #endif
 	const run stopped = {"resumed", {BERT, REVIEWS}}, goes_on = {"resumed", {BERT, REVIEWS, "resume", "true"}};
