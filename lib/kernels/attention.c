@@ -15,9 +15,11 @@
 
 enum {
 	TILE = ATTEND_KV_TILE,
-	QUERIES = 24,    /* rows that share a pass over a head's tiles, at most ATTEND_QUERY_ROWS */
-	VALUE_ROWS = 6,  /* rows that share a pass over a tile's values */
-	FEW_QUERIES = 6, /* read keys and values more slowly from memory than they multiply them */
+	QUERIES = 24,      /* rows that share a pass over a head's tiles */
+	VALUE_ROWS = 6,    /* rows that share a pass over a tile's values */
+	FEW_QUERIES = 6,   /* read keys and values more slowly from memory than they multiply them */
+	GROUP_QUERIES = 4, /* from here on tile registers pay */
+	MOST_QUERIES = ATTEND_GROUP_ROWS,
 	PACKED_DIM = 256 /* up to this head dimension the queries are copied together */
 };
 
@@ -96,8 +98,8 @@ static void attention_rows(float *s, float *pairs, size_t rows, const attend_lan
 			sum[r][j % ATTEND_SUM_LANES] += s[j];
 		}
 		if (pairs == NULL) continue;
-		if (range.lo % 2) s[range.lo - 1] = 0.0f;
-		if (range.hi % 2) s[range.hi] = 0.0f;
+		for (size_t j = 0; j < TILE; j++)
+			if (j < range.lo || j >= range.hi) s[j] = 0.0f;
 		round_pairs(pairs + r * (TILE / 2), s, TILE, 1.0f, 1, TILE);
 	}
 }
@@ -129,17 +131,20 @@ void attend_attention_portable(struct attend_row_table *table)
 typedef struct query_block {
 	const attend_attention *a;
 	const struct attend_row_table *table;
-	size_t h, first, rows; /* queries first .. first+rows-1 */
-	attend_lane_range range[QUERIES];
+	const struct attend_attention_groups *tiles; /* to multiply on, or NULL */
+	size_t h, first, rows;                       /* queries first .. first+rows-1 */
+	attend_lane_range range[MOST_QUERIES];
 	attend_lane_range some, all; /* keys that any row sees lie in `some`, all rows see `all` */
-	float *out;
+	float *out;                  /* of the block, or `sums` */
+	size_t ldo;
 	bool fresh;                   /* nothing was added to out yet, it is not cleared either */
 	const attend_attention *next; /* whose head next_h comes next on this thread; or NULL */
 	size_t next_h, next_tile;
-	float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q; BF16: in pairs */
-	float max[QUERIES], factor[QUERIES], sum[QUERIES][ATTEND_SUM_LANES];
-	float scores[QUERIES * TILE];
-	float pairs[QUERIES * (TILE / 2)]; /* BF16: probabilities */
+	_Alignas(64) float q[MOST_QUERIES * PACKED_DIM]; /* scale * log2 e * q; BF16: in pairs */
+	float max[MOST_QUERIES], factor[MOST_QUERIES], sum[MOST_QUERIES][ATTEND_SUM_LANES];
+	_Alignas(64) float scores[MOST_QUERIES * TILE];
+	_Alignas(64) float pairs[MOST_QUERIES * (TILE / 2)]; /* BF16: probabilities */
+	_Alignas(64) float sums[MOST_QUERIES * PACKED_DIM];
 } query_block;
 
 static const float *tile_keys(const attend_attention *a, size_t h, size_t tile)
@@ -155,6 +160,18 @@ static float *tile_values(const attend_attention *a, size_t h, size_t tile)
 static bool paired(const attend_attention *a)
 {
 	return a->kv.type == ATTEND_KV_BF16;
+}
+
+/* How the level sums by groups, where it does. */
+static const struct attend_attention_groups *groups_of(const attend_attention *a, const struct attend_row_table *table)
+{
+	return paired(a) ? table->groups : NULL;
+}
+
+/* Queries of a block. */
+static size_t block_queries(const attend_attention *a, const struct attend_row_table *table)
+{
+	return groups_of(a, table) ? ATTEND_GROUP_ROWS : QUERIES;
 }
 
 /* A step of a decoder reads all keys and values once, from all over the cache: the next ones are asked for while these are
@@ -193,7 +210,7 @@ static void pack_queries(query_block *b, size_t d, size_t dims)
 		b->table->round_pairs(b->q, q, a->ldq, scale, b->rows, dims);
 		return;
 	}
-	float factors[QUERIES];
+	float factors[MOST_QUERIES];
 	for (size_t r = 0; r < b->rows; r++) factors[r] = scale;
 	b->table->scale_rows(b->q, dims, q, a->ldq, factors, b->rows, dims);
 }
@@ -223,6 +240,10 @@ static void score_tile(query_block *b, size_t tile, size_t begin, size_t end, si
 	for (size_t d = 0; d < dim; d += PACKED_DIM) {
 		const size_t dims = dim - d < PACKED_DIM ? dim - d : PACKED_DIM, words = (dims + pair - 1) / pair;
 		if (dim > PACKED_DIM) pack_queries(b, d, dims);
+		if (b->tiles) {
+			b->tiles->scores(b->scores, b->q, k, begin, end, words, keys);
+			return;
+		}
 		add_scores(b, b->scores + begin * TILE, TILE, b->q + begin * words, words, k + d / pair * TILE, TILE,
 		           end - begin, words, keys, d ? ATTEND_FROM_C : ATTEND_FROM_ZERO);
 		if (!newest) continue;
@@ -239,7 +260,7 @@ static void add_half(query_block *b, size_t row, size_t rows, size_t pair, size_
                      attend_product_start start)
 {
 	enum { DIMS = 64 };
-	const size_t dim = b->a->kv.head_dim, ldo = b->a->ldo;
+	const size_t dim = b->a->kv.head_dim, ldo = b->ldo;
 	float *out = b->out + row * ldo, words[DIMS];
 	for (size_t d = 0; d < dim; d += DIMS) {
 		const size_t dims = dim - d < DIMS ? dim - d : DIMS;
@@ -254,7 +275,7 @@ static void add_half(query_block *b, size_t row, size_t rows, size_t pair, size_
 static void add_lanes(query_block *b, size_t row, size_t rows, size_t lo, size_t hi, const float *values,
                       attend_product_start start)
 {
-	const size_t dim = b->a->kv.head_dim, ldo = b->a->ldo;
+	const size_t dim = b->a->kv.head_dim, ldo = b->ldo;
 	float *out = b->out + row * ldo;
 	const float *factor = b->factor + row;
 	if (!paired(b->a)) {
@@ -297,9 +318,22 @@ static void add_values(query_block *b, const attend_lane_range *lanes, size_t be
 	}
 }
 
+static void add_grouped(query_block *b, const struct attend_attention_groups *groups, const attend_lane_range *lanes,
+                        size_t begin, size_t end, const float *values, attend_product_start start)
+{
+	const size_t dim = b->a->kv.head_dim, ldo = b->ldo;
+	if (b->tiles) {
+		b->tiles->values(b->out, b->pairs, values, dim, b->rows, begin, end, lanes, start, b->factor);
+		return;
+	}
+	for (size_t r = begin; r < end; r++)
+		groups->value_row(b->out + r * ldo, b->pairs + r * (TILE / 2), lanes[r], values, dim, dim, start, b->factor[r]);
+}
+
 static void clear_out(const query_block *b)
 {
-	for (size_t r = 0; r < b->rows; r++) memset(b->out + r * b->a->ldo, 0, b->a->kv.head_dim * sizeof(float));
+	const size_t width = b->tiles ? b->ldo : b->a->kv.head_dim;
+	for (size_t r = 0; r < b->rows; r++) memset(b->out + r * b->ldo, 0, width * sizeof(float));
 }
 
 /* Rows of the block that see a key of the tile lie together: begin .. end-1; they see nothing from lane `keys` on. */
@@ -326,7 +360,7 @@ static void attend_to_tile(query_block *b, size_t tile)
 	const bool few = b->rows <= FEW_QUERIES;
 	const attend_lane_range some = tile_range(b->some, base, count), all = tile_range(b->all, base, count);
 	const bool even = some.lo == all.lo && some.hi == all.hi; /* all rows see the same keys of the tile */
-	attend_lane_range lanes[QUERIES];
+	attend_lane_range lanes[MOST_QUERIES];
 	size_t begin = 0, end = b->rows, keys = some.hi;
 	if (even)
 		for (size_t r = 0; r < b->rows; r++) lanes[r] = all;
@@ -340,8 +374,8 @@ static void attend_to_tile(query_block *b, size_t tile)
 	float *pairs = paired(a) ? b->pairs + begin * (TILE / 2) : NULL;
 	const attend_lane_range *ranges = even && all.lo == 0 && all.hi == TILE ? NULL : lanes + begin;
 	if (attention_has_bias(a)) {
-		const float *bias[QUERIES];
-		float space[QUERIES][TILE];
+		const float *bias[MOST_QUERIES];
+		float space[MOST_QUERIES][TILE];
 		for (size_t r = begin; r < end; r++)
 			bias[r] = attend_attention_bias(a, b->h, b->first + r, base, lanes[r].lo, lanes[r].hi, space[r]);
 		b->table->attention_rows(scores, pairs, end - begin, ranges, bias + begin, max, factor, b->sum + begin);
@@ -353,12 +387,12 @@ static void attend_to_tile(query_block *b, size_t tile)
 			attend_attention_dropout(a, b->table, b->h, b->first + r, base, lanes[r].hi, b->scores + r * TILE);
 
 	const float *values = tile_values(a, b->h, tile);
-	if (even) {
-		add_lanes(b, 0, b->rows, all.lo, all.hi, values, b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED);
-	} else {
-		if (b->fresh) clear_out(b);
-		add_values(b, lanes, begin, end, values);
-	}
+	const attend_product_start start = even && b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED;
+	const struct attend_attention_groups *groups = groups_of(a, b->table);
+	if (!even && b->fresh) clear_out(b);
+	if (groups) add_grouped(b, groups, lanes, begin, end, values, start);
+	else if (even) add_lanes(b, 0, b->rows, all.lo, all.hi, values, start);
+	else add_values(b, lanes, begin, end, values);
 	b->fresh = false;
 }
 
@@ -388,6 +422,11 @@ static void write_probabilities(query_block *b, const float *log_sums)
 	}
 }
 
+static float *block_out(const query_block *b)
+{
+	return b->a->out + b->first * b->a->ldo + b->h * b->a->kv.head_dim;
+}
+
 /* Everything but the large arrays, whose clearing would cost more than a short sequence's softmax. */
 static void start_block(query_block *b, const attend_attention *a, const struct attend_row_table *table, size_t h,
                         size_t first)
@@ -396,8 +435,10 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 	b->table = table;
 	b->h = h;
 	b->first = first;
-	b->rows = a->tq - first < QUERIES ? a->tq - first : QUERIES;
-	b->out = a->out + first * a->ldo + h * a->kv.head_dim;
+	b->rows = a->tq - first < block_queries(a, table) ? a->tq - first : block_queries(a, table);
+	b->tiles = b->rows >= GROUP_QUERIES && a->kv.head_dim <= PACKED_DIM ? groups_of(a, table) : NULL;
+	b->out = b->tiles ? b->sums : block_out(b);
+	b->ldo = b->tiles ? attend_group_columns(a->kv.head_dim) : a->ldo;
 	b->fresh = true;
 	b->next = NULL;
 	b->some = (attend_lane_range){a->tk, 0};
@@ -456,12 +497,13 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 		b.next_tile = lo / TILE;
 	}
 	if (a->new_key) store_new_value(a, table, h);
+	if (b.tiles) b.tiles->enter();
 	for (size_t tile = b.some.lo / TILE; tile * TILE < b.some.hi; tile++) attend_to_tile(&b, tile);
 	if (b.fresh) clear_out(&b);
 	if (a->new_key) store_new_key(a, table, h);
 
 	const bool logs = a->log_sum || a->probabilities;
-	float log_sums[QUERIES], inverse[QUERIES];
+	float log_sums[MOST_QUERIES], inverse[MOST_QUERIES];
 	for (size_t r = 0; r < b.rows; r++) {
 		float quarter[4];
 		for (size_t j = 0; j < 4; j++)
@@ -470,9 +512,10 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 		inverse[r] = sum == 0.0f ? 0.0f : 1.0f / sum;
 		if (logs) log_sums[r] = log_of_sum(b.max[r], sum);
 	}
-	table->scale_rows(b.out, a->ldo, b.out, a->ldo, inverse, b.rows, a->kv.head_dim);
+	table->scale_rows(block_out(&b), a->ldo, b.out, b.ldo, inverse, b.rows, a->kv.head_dim);
 	if (a->log_sum) memcpy(a->log_sum + h * a->tq + first, log_sums, b.rows * sizeof *log_sums);
 	if (a->probabilities) write_probabilities(&b, log_sums);
+	if (b.tiles) b.tiles->leave();
 }
 
 /* ---- Over the team -------------------------------------------------------------------------------------------------- */
@@ -483,9 +526,10 @@ typedef struct forward_job {
 	const struct attend_row_table *table;
 } forward_job;
 
-static size_t head_blocks(const attend_attention *a)
+static size_t head_blocks(const attend_attention *a, const struct attend_row_table *table)
 {
-	return (a->tq + QUERIES - 1) / QUERIES;
+	const size_t queries = block_queries(a, table);
+	return (a->tq + queries - 1) / queries;
 }
 
 static void forward_blocks(void *arg, size_t begin, size_t end)
@@ -506,7 +550,8 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 			next = next_h < a->kv.heads ? a : a + 1;
 			if (next != a) next_h = 0;
 		}
-		forward_block(a, j->table, index / head_blocks(a), index % head_blocks(a) * QUERIES, next, next_h);
+		const size_t blocks = head_blocks(a, j->table);
+		forward_block(a, j->table, index / blocks, index % blocks * block_queries(a, j->table), next, next_h);
 	}
 }
 
@@ -519,15 +564,16 @@ size_t attend_attention_scratch(const attend_attention *sequences, size_t count)
 void attend_attention_forward(const attend_attention *sequences, size_t count, void *scratch)
 {
 	size_t *first_block = scratch;
+	const struct attend_row_table *table = attend_row_kernels();
 	size_t blocks = 0, work = 0;
 	for (size_t i = 0; i < count; i++) {
 		const attend_attention *a = &sequences[i];
 		first_block[i] = blocks;
-		blocks += a->kv.heads * head_blocks(a);
+		blocks += a->kv.heads * head_blocks(a, table);
 		work += a->kv.heads * a->tq * (a->tk + 1) * a->kv.head_dim / 8;
 	}
 	if (blocks == 0) return;
 	first_block[count] = blocks;
-	forward_job job = {sequences, count, first_block, attend_row_kernels()};
+	forward_job job = {sequences, count, first_block, table};
 	attend_split(blocks, work / blocks + 1, forward_blocks, &job);
 }

@@ -90,7 +90,9 @@ static inline void exponential_row(float *s, float *pairs, attend_lane_range ran
 		vf_store(lane, vf_add(vf_load(lane), p));
 	}
 	if (pairs == NULL) return;
-	for (size_t v = range.lo / LANES / 2 * 2; v * LANES < range.hi; v += 2)
+	for (size_t v = 0; v < TILE_VECTORS; v++)
+		if (v * LANES + LANES <= range.lo || v * LANES >= range.hi) vf_store(s + v * LANES, vf_zero());
+	for (size_t v = 0; v < TILE_VECTORS; v += 2)
 		put_pairs(pairs, v, vf_load(s + v * LANES), vf_load(s + (v + 1) * LANES));
 }
 

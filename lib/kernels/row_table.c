@@ -31,6 +31,7 @@ static void fill_tables(void)
 		if (level >= ATTEND_ISA_AVX512) attend_row_avx512(table);
 		else if (level >= ATTEND_ISA_AVX2) attend_row_avx2(table);
 		if (level >= ATTEND_ISA_AVX512BF16) attend_row_avx512bf16(table);
+		if (level >= ATTEND_ISA_AMX) attend_row_amx(table);
 #elif defined(__aarch64__)
 		if (level >= ATTEND_ISA_NEON) attend_row_neon(table);
 #endif

@@ -10,8 +10,9 @@
 #include "lib/kernels/dispatch.h"
 
 enum {
-	ATTEND_SUM_LANES = 16, /* of a running sum in attention, at every level */
-	ATTEND_QUERY_ROWS = 48 /* queries that attention takes at a time, at most */
+	ATTEND_SUM_LANES = 16,  /* of a running sum in attention, at every level */
+	ATTEND_QUERY_ROWS = 48, /* queries that attention takes at a time, at most */
+	ATTEND_GROUP_ROWS = 32  /* the same with attend_attention_groups */
 };
 
 typedef struct attend_lane_range {
@@ -20,13 +21,39 @@ typedef struct attend_lane_range {
 
 typedef enum attend_product_start { ATTEND_FROM_ZERO, ATTEND_FROM_C, ATTEND_FROM_SCALED } attend_product_start;
 
+/* Floats between two rows of sums: whole pairs of tiles. */
+static inline size_t attend_group_columns(size_t dim)
+{
+	return (dim + 31) / 32 * 32;
+}
+
+/* Attention in BF16 on tile registers (Intel SDM vol. 1 chapter 18): blocks of up to ATTEND_GROUP_ROWS queries, their arrays with room
+ * for all of them, of whose rows
+ * begin .. end-1 see some of a tile. Words are taken in groups of 16, which begin at multiples of 16: each has chains of its
+ * own, whose sum is added to the row's. On a thread between enter and leave; value_row anywhere. */
+struct attend_attention_groups {
+	void (*enter)(void);
+	void (*leave)(void);
+	/* s [rows][ATTEND_KV_TILE] = q [rows][words] * keys [words][ATTEND_KV_TILE] in at least the first `lanes`. The other rows
+	 * of the block are left without meaning. */
+	void (*scores)(float *s, const float *q, const float *keys, size_t begin, size_t end, size_t words, size_t lanes);
+	/* sums [rows][attend_group_columns(dim)] = start + p v over each row's own lanes in rows begin .. end-1; pairs
+	 * [rows][ATTEND_KV_TILE/2], 0 in other lanes; v [ATTEND_KV_TILE/2][dim]. start: zero, or factors[r] * sums. What stands
+	 * behind dim, and behind the last row, is left without meaning. */
+	void (*values)(float *sums, const float *pairs, const float *v, size_t dim, size_t rows, size_t begin, size_t end,
+	               const attend_lane_range *lanes, attend_product_start start, const float *factors);
+	/* out [dim] the same for one row, without tile registers; rows of v lie ldv apart. */
+	void (*value_row)(float *out, const float *pairs, attend_lane_range lanes, const float *v, size_t ldv, size_t dim,
+	                  attend_product_start start, float factor);
+};
+
 struct attend_row_table {
 	/* c [rows,n] = start + a b, start 0, c or factors[r] * c; a(r,k) at a[r*a_row + k*a_step], b [steps,n] with ldb. Each
 	 * element is one chain over k = 0 .. steps-1, whatever rows and n are. */
 	void (*product)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
 	                size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors);
 	/* The same on words of two bf16, 2*steps products: a word of a times a word of b adds both halves' products to an f32 sum
-	 * (vdpbf16ps's order and rounding at each level that has it). */
+	 * (vdpbf16ps's order and rounding at each level that has it; with `groups`, theirs). */
 	void (*product_pairs)(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
 	                      size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors);
 	/* words [rows][ceil(count/2)] = factor*x rounded to bf16, two in a word, even ones low; an odd count ends with a 0. Rows of
@@ -35,13 +62,16 @@ struct attend_row_table {
 	/* words [count] = even[i] low, odd[i] high, rounded to bf16. */
 	void (*weave_pairs)(float *words, const float *even, const float *odd, size_t count);
 
+	/* What a level does that sums pairs by groups, or NULL. */
+	const struct attend_attention_groups *groups;
+
 	/* Rows of scores [rows <= ATTEND_QUERY_ROWS][ATTEND_KV_TILE] against one tile, in powers of two. In the lanes of a row's
 	 * range (ranges NULL: all lanes of all rows), bias NULL or [rows] of which each may be NULL and is read in them only:
 	 *   s = s + log2 e bias ; max' = max(max, s) ; factor = 2^(max - max') ; s = 2^(s - max') ;
 	 *   sum = factor*sum + s, lane j % 16 collecting key j
 	 * The other lanes of s are left without meaning. An empty range gives factor 1.
-	 * pairs [rows][ATTEND_KV_TILE/2], or NULL: s rounded to bf16 in the words of the range, 0 where it has one half of a word;
-	 * s itself is then left without meaning. */
+	 * pairs [rows][ATTEND_KV_TILE/2], or NULL: s rounded to bf16, 0 outside of the range; s itself is then left without
+	 * meaning. */
 	void (*attention_rows)(float *s, float *pairs, size_t rows, const attend_lane_range *ranges,
 	                       const float *const *bias, float *max, float *factor, float (*sum)[ATTEND_SUM_LANES]);
 	/* s = exp(scale*s + bias - log_sum) in lanes lo..hi-1, 0 in the others. */
@@ -107,6 +137,7 @@ void attend_optimizer_portable(struct attend_row_table *table);
 void attend_row_avx2(struct attend_row_table *table);
 void attend_row_avx512(struct attend_row_table *table);
 void attend_row_avx512bf16(struct attend_row_table *table);
+void attend_row_amx(struct attend_row_table *table);
 void attend_row_neon(struct attend_row_table *table);
 
 /* An element is kept iff its 32-bit word is at least p * 2^32 (p <= 0 keeps all, p >= 1 none) and is then multiplied. */

@@ -484,7 +484,7 @@ static void bench(size_t heads, size_t dim, size_t tq, size_t tk, bool causal)
 	FOR_LEVELS(level)
 	FOR_TYPES(type)
 	{
-		if (level == ATTEND_ISA_AVX512VNNI || level == ATTEND_ISA_AMX || level == ATTEND_ISA_AVXVNNI) continue;
+		if (level == ATTEND_ISA_AVX512VNNI || level == ATTEND_ISA_AVXVNNI) continue;
 		if (type == ATTEND_KV_BF16 && !attend_bf16_pays()) continue;
 		sequence s = sequence_make(type, heads, dim, tq, tk, 0);
 		void *scratch = malloc(attend_attention_scratch(&s.a, 1));
