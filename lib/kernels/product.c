@@ -149,31 +149,41 @@ static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t 
 	}
 }
 
-/* Few rows leave so much time beside reading that AMD's prefetchers do best when they are shown the way: asked for NEAR_BYTES
- * ahead, one or two rows read as fast as the memory gives, where asking a whole part ahead stays a third below. One row of
- * int4 wants a step, more rows unpack longer than that looks ahead. Full blocks of bf16 want one stream, too, but further ahead. */
-enum { NEAR_ROWS = 6, NEAR_BYTES = 384, BLOCK_ROWS = 14, BLOCK_BYTES = 8192 };
+/* How a part of a panel is asked for while the one before is multiplied: `near` bytes ahead (0: a part), in `streams` pieces side
+ * by side, of each of which the hardware's prefetcher reads a little ahead. */
+typedef struct asking {
+	size_t near, streams;
+} asking;
 
-/* How many bytes ahead of the multiplication to ask; 0: a part. */
-static size_t near_bytes(const product_job *job)
+/* AMD's prefetchers do best with few rows when they are shown the way: asked for 384 bytes ahead, one or two rows read as fast
+ * as the memory gives, where asking a whole part ahead stays a third below. One row of int4 wants a step, more rows unpack
+ * longer than that looks ahead. Full blocks of bf16 want one stream, too, but further ahead. Where arithmetic takes about as
+ * long as reading, more streams are needed to hide the reading: four in f32, eight in the shorter types. As measured on Zen 4. */
+static asking asking_amd(attend_pack_type type, size_t m, size_t step_bytes)
 {
-	const size_t m = job->product->m;
-	const attend_pack_type type = job->product->type;
-	if (!attend_cpu_amd()) return 0;
-	if (type == ATTEND_PACK_INT4) return m == 1 ? job->step_bytes : 0;
-	if (m <= NEAR_ROWS) return NEAR_BYTES;
-	return type == ATTEND_PACK_BF16 && m <= BLOCK_ROWS ? BLOCK_BYTES : 0;
+	enum { NEAR_ROWS = 6, NEAR_BYTES = 384, BLOCK_ROWS = 14, BLOCK_BYTES = 8192 };
+	if (type == ATTEND_PACK_INT4 && m == 1) return (asking){step_bytes, 1};
+	if (type != ATTEND_PACK_INT4 && m <= NEAR_ROWS) return (asking){NEAR_BYTES, 1};
+	if (type == ATTEND_PACK_BF16 && m <= BLOCK_ROWS) return (asking){BLOCK_BYTES, 1};
+	if (m <= 2) return (asking){0, 1};
+	if (m <= NEAR_ROWS || m > 32) return (asking){0, 2};
+	return (asking){0, type == ATTEND_PACK_F32 ? 4 : 8};
 }
 
-/* Pieces of a part that are asked for side by side: the hardware's prefetcher reads a little ahead of each. As measured: a row
- * or two read one stream fastest; where arithmetic takes about as long as reading, more are needed to hide the reading: four in
- * f32, and on AMD eight in the shorter types. */
-static size_t streams_of(const product_job *job)
+/* Intel's want to be asked a whole part ahead, less is up to a quarter slower; and for four streams, but in int4, whose parts are
+ * short: against two, bf16 and int8 gain 2 to 5 % with few rows and 8 % with 128 on tiles; eight are slower. As measured on a
+ * Xeon with AMX; whoever else makes CPUs gets the same. */
+static asking asking_intel(attend_pack_type type, size_t m)
 {
-	const size_t m = job->product->m;
-	if (m <= 2 || near_bytes(job)) return 1;
-	if (m <= NEAR_ROWS || m > 32) return 2;
-	return job->product->type == ATTEND_PACK_F32 ? 4 : attend_cpu_amd() ? 8 : 2;
+	if (type == ATTEND_PACK_INT4) return (asking){0, m == 1 ? 1 : 2};
+	if (type == ATTEND_PACK_F32 && m > 64) return (asking){0, 2};
+	return (asking){0, 4};
+}
+
+static asking asking_of(const product_job *job)
+{
+	const attend_product *p = job->product;
+	return attend_cpu_amd() ? asking_amd(p->type, p->m, job->step_bytes) : asking_intel(p->type, p->m);
 }
 
 /* A weight that is NaN or infinite makes each sum that it enters so (0 times infinity is NaN): one row of sums tells. */
@@ -221,9 +231,9 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 	const size_t panel0 = panels_before + attend_run_start(&job->groups, group),
 				 panel1 = panels_before + attend_run_start(&job->groups, group + 1);
 	const size_t row0 = attend_run_start(&left->runs, block0);
-	const size_t near = near_bytes(job);
+	const asking asking = asking_of(job);
 	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
-	const size_t streams = streams_of(job), sharers = (block1 - block0) * streams,
+	const size_t streams = asking.streams, sharers = (block1 - block0) * streams,
 				 lines = ((4 * job->step_bytes + 63) / 64 + sharers - 1) / sharers;
 	const attend_kernel *kernel = left->kernel;
 	const bool expand = kernel->expand_from && block1 - block0 >= kernel->expand_from;
@@ -245,7 +255,7 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 			const unsigned char *part = unpacked ? laid : panel + s0 * job->step_bytes;
 			if (unpacked) attend_unpacked_lay(laid, unpacked, i, s0, steps);
 			attend_ahead ahead = {
-				.at = part + (near ? near : steps * job->step_bytes),
+				.at = part + (asking.near ? asking.near : steps * job->step_bytes),
 				.lines = (uint16_t)(unpacked ? 0 : (lines + factor - 1) / factor),
 				.streams = (uint16_t)streams,
 				.apart = (uint32_t)((steps * job->step_bytes / streams + 63) / 64 * 64),
