@@ -147,9 +147,26 @@ static const attend_kernel int8_few_kernel = {.mr = 14,
                                               .part = 192,
                                               .tile = attend_int8_tile_avx512vnni};
 
+static void lay_bf16(float *block, const float *x, size_t stride, size_t rows, size_t k)
+{
+	for (size_t r = 0; r < rows; r++, x += stride, block += STEPS) {
+		for (size_t i = 0; i < k; i += 2 * STEPS) {
+			const size_t left = k - i;
+			const __mmask16 low = (__mmask16)(left >= STEPS ? 0xffff : v_mask(left)),
+							high = (__mmask16)(left >= 2 * STEPS ? 0xffff
+			                                   : left > STEPS    ? v_mask(left - STEPS)
+			                                                     : 0);
+			_mm512_storeu_si512(block + i / 2 * rows,
+			                    (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + i + STEPS),
+			                                                 _mm512_maskz_loadu_ps(low, x + i)));
+		}
+	}
+}
+
 const struct attend_gemm_table attend_gemm_amx = {
 	GEMM_AVX512_COMMON,
 	GEMM_AVX512BF16_ROUND,
+	.lay_bf16 = lay_bf16,
 	.kernel =
 		{
 			[ATTEND_PACK_F32] = GEMM_AVX512_F32,

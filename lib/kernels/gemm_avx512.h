@@ -60,6 +60,7 @@ void attend_round_bf16_avx512(uint16_t *y, const float *x, size_t k);
 void attend_pair_bf16_avx512(float *y, const float *even, const float *odd, size_t count);
 void attend_round_bf16_avx512bf16(uint16_t *y, const float *x, size_t k);
 void attend_pair_bf16_avx512bf16(float *y, const float *even, const float *odd, size_t count);
+void attend_panel_bf16_avx512bf16(float *panel, const float *x, size_t stride, size_t columns, size_t k, size_t ahead);
 void attend_finish_avx512(const attend_tile_out *out);
 
 /* The entries of a table that all 512-bit levels have alike. */
@@ -69,7 +70,9 @@ void attend_finish_avx512(const attend_tile_out *out);
 	.lay_int8 = attend_lay_int8_avx512, .finish = attend_finish_avx512
 /* Rounding to bf16, without and with instructions for it. */
 #define GEMM_AVX512_ROUND     .round_bf16 = attend_round_bf16_avx512, .pair_bf16 = attend_pair_bf16_avx512
-#define GEMM_AVX512BF16_ROUND .round_bf16 = attend_round_bf16_avx512bf16, .pair_bf16 = attend_pair_bf16_avx512bf16
+#define GEMM_AVX512BF16_ROUND                                                                    \
+	.round_bf16 = attend_round_bf16_avx512bf16, .pair_bf16 = attend_pair_bf16_avx512bf16,        \
+	.panel_bf16 = attend_panel_bf16_avx512bf16
 #define GEMM_AVX512_F32                                                                                         \
 	{                                                                                                           \
 		.mr = 14, .form = ATTEND_BLOCK_F32, .unit = 1, .rate = 440, .part = 192, .tile = attend_f32_tile_avx512 \

@@ -56,20 +56,49 @@ void attend_pair_bf16_avx512bf16(float *y, const float *even, const float *odd, 
 	}
 }
 
+/* 32 inputs of a row, of which `left` are there. */
+static inline __m512 round_pairs(const float *row, size_t left)
+{
+	const __mmask16 low = (__mmask16)(left >= LANES ? 0xffff : v_mask(left)),
+					high = (__mmask16)(left >= 2 * LANES ? 0xffff
+	                                   : left > LANES    ? v_mask(left - LANES)
+	                                                     : 0);
+	return (__m512)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + LANES), _mm512_maskz_loadu_ps(low, row));
+}
+
+void attend_panel_bf16_avx512bf16(float *panel, const float *x, size_t stride, size_t columns, size_t k, size_t ahead)
+{
+	enum { NR = NV * LANES };
+	for (size_t j = 0; j < NR; j += LANES, x += LANES * stride) {
+		const size_t have = columns > j ? columns - j : 0;
+		for (size_t i = 0; i < k; i += 2 * LANES) {
+			const size_t steps = k - i < 2 * LANES ? (k - i + 1) / 2 : LANES;
+			__m512 word[16];
+#pragma GCC unroll 16
+			for (size_t c = 0; c < 16; c++) {
+				word[c] = v_zero();
+				if (c >= have) continue;
+				const float *row = x + c * stride + i;
+				word[c] = round_pairs(row, k - i);
+				if (ahead) __builtin_prefetch(row + ahead, 0, 2);
+				if (ahead) __builtin_prefetch(row + ahead + LANES, 0, 2);
+			}
+			transpose16(word);
+			float *to = panel + i / 2 * NR + j;
+#pragma GCC unroll 16
+			for (size_t s = 0; s < 16; s++)
+				if (s < steps) v_store(to + s * NR, word[s]);
+		}
+	}
+}
+
 static void lay_bf16(float *block, const float *x, size_t stride, size_t rows, size_t k)
 {
 	for (size_t i = 0; i < k; i += 2 * LANES, block += LANES * rows) {
 		const size_t left = k - i < 2 * LANES ? k - i : 2 * LANES;
-		const __mmask16 low = (__mmask16)(left >= LANES ? 0xffff : v_mask(left)),
-						high = (__mmask16)(left > LANES ? v_mask(left - LANES) : 0);
 		__m512 word[16];
 #pragma GCC unroll 16
-		for (size_t r = 0; r < 16; r++) {
-			const float *row = x + r * stride + i;
-			word[r] = r >= rows ? v_zero()
-			                    : (__m512)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + LANES),
-			                                                  _mm512_maskz_loadu_ps(low, row));
-		}
+		for (size_t r = 0; r < 16; r++) word[r] = r >= rows ? v_zero() : round_pairs(x + r * stride + i, left);
 		transpose16(word);
 		store_steps16(block, word, rows, (left + 1) / 2);
 	}

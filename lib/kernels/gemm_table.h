@@ -120,10 +120,13 @@ struct attend_gemm_table {
 	                 const int32_t *zero);
 	/* Nearest bf16, ties to even, NaN stays NaN. */
 	void (*round_bf16)(uint16_t *y, const float *x, size_t k);
-	/* A bf16 block from f32 rows, x[r*stride]: block[s*rows + r] = x[r*stride + 2s] low, x[r*stride + 2s+1] high, rounded; 0 behind
-	 * k. Where a kernel takes bf16 blocks that are not tiled; else NULL. */
+	/* A block of the BF16 kernel (not of its `few`) from f32 rows, x[r*stride]: the word of step s and row r is x[r*stride + 2s]
+	 * low, x[r*stride + 2s+1] high, rounded; 0 behind k. Where that kernel takes bf16 blocks; else NULL, as the next two. */
 	void (*lay_bf16)(float *block, const float *x, size_t stride, size_t rows, size_t k);
-	/* Words of two bf16: y[j] = even[j] low, odd[j] high. Where a kernel takes bf16 blocks; else NULL. */
+	/* The same words as steps of a panel: those of column j, read from x[j*stride], at panel[s*nr + j]; columns behind `columns`
+	 * become 0. Asks for the inputs that lie `ahead` behind those that it reads (0: for none). */
+	void (*panel_bf16)(float *panel, const float *x, size_t stride, size_t columns, size_t k, size_t ahead);
+	/* Words of two bf16: y[j] = even[j] low, odd[j] high. */
 	void (*pair_bf16)(float *y, const float *even, const float *odd, size_t count);
 	void (*finish)(const attend_tile_out *out);
 };

@@ -53,7 +53,7 @@ void attend_left_round(const attend_left *left, float *block, const float *x, si
 		memset((uint16_t *)block + left->k, 0, all * sizeof *block - left->k * sizeof(uint16_t));
 		return;
 	}
-	if (left->table->lay_bf16 && !left->kernel->tiled) {
+	if (left->table->lay_bf16 && left->kernel == &left->table->kernel[ATTEND_PACK_BF16]) {
 		left->table->lay_bf16(block, x, left->stride_row, rows, left->k);
 		return;
 	}
@@ -107,12 +107,9 @@ static void panel_task(void *arg, size_t index, unsigned worker)
 	float *panel = j->panels + n0 * j->steps;
 	(void)worker;
 	if (j->stride_k == 1) {
-		float words[ATTEND_GEMM_MAX_NR * PART / 2];
-		for (size_t s0 = 0; s0 < j->steps; s0 += PART / 2) {
-			const size_t steps = j->steps - s0 < PART / 2 ? j->steps - s0 : PART / 2;
-			round_rows(j->table, words, b, j->stride_column, columns, s0, steps, j->k);
-			j->table->interleave(panel + s0 * nr, words, PART / 2, columns, nr, steps, 0);
-		}
+		const size_t own = (j->k + 1) / 2;
+		j->table->panel_bf16(panel, b, j->stride_column, columns, j->k, 0);
+		memset(panel + own * nr, 0, (j->steps - own) * nr * sizeof *panel);
 		return;
 	}
 	for (size_t s = 0; s < j->steps; s++) {

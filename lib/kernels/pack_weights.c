@@ -68,11 +68,12 @@ static void place(const pack_job *j, unsigned char *to, size_t offset, size_t co
 	}
 }
 
-/* f32 that stays f32 needs no way through `part`. */
+/* f32 that stays f32, or rows of it that the level rounds and turns in one go, need no way through `part`. */
 static bool is_plain(const pack_job *j, size_t width)
 {
-	return j->type == ATTEND_PACK_F32 && j->dtype == ATTEND_DTYPE_F32 && (uintptr_t)j->src % sizeof(float) == 0 &&
-	       width == j->table->nr && j->steps == j->k && (j->stride_in == 1 || j->stride_out == 1);
+	if (j->dtype != ATTEND_DTYPE_F32 || (uintptr_t)j->src % sizeof(float) != 0 || width != j->table->nr) return false;
+	if (j->type == ATTEND_PACK_BF16) return j->table->panel_bf16 && j->stride_in == 1;
+	return j->type == ATTEND_PACK_F32 && j->steps == j->k && (j->stride_in == 1 || j->stride_out == 1);
 }
 
 /* Ask for inputs i0 .. i0+count-1 of columns from `column` on. */
@@ -91,7 +92,15 @@ static void lay(const pack_job *j, unsigned char *to, size_t offset, size_t colu
 	const size_t depth = attend_type_depth(j->type), words_each = PART / depth;
 	float part[ATTEND_GEMM_MAX_NR * PART], words[ATTEND_GEMM_MAX_NR * PART / 2];
 	if (is_plain(j, width)) {
-		const float *src = (const float *)(const void *)j->src + (column - j->n0) * j->stride_out + s0 * j->stride_in;
+		const float *src =
+			(const float *)(const void *)j->src + (column - j->n0) * j->stride_out + s0 * depth * j->stride_in;
+		if (j->type == ATTEND_PACK_BF16) {
+			const size_t left = j->k > s0 * 2 ? j->k - s0 * 2 : 0, count = left < steps * 2 ? left : steps * 2;
+			const size_t own = (count + 1) / 2, nr = j->table->nr;
+			j->table->panel_bf16((float *)(void *)to, src, j->stride_out, columns, count, ahead * 2);
+			memset(to + own * nr * sizeof(float), 0, (steps - own) * nr * sizeof(float));
+			return;
+		}
 		if (j->stride_in == 1)
 			j->table->interleave((float *)(void *)to, src, j->stride_out, columns, width, steps, ahead);
 		else j->table->gather((float *)(void *)to, src, j->stride_in, columns, width, steps);
