@@ -23,110 +23,6 @@ enum {
 	PACKED_DIM = 256 /* up to this head dimension the queries are copied together */
 };
 
-/* ---- Portable inner loops -------------------------------------------------------------------------------------------- */
-/* y = start, from which a row of a product goes on. */
-static void start_row(float *y, size_t n, attend_product_start start, float factor)
-{
-	if (start == ATTEND_FROM_ZERO) memset(y, 0, n * sizeof *y);
-	for (size_t j = 0; start == ATTEND_FROM_SCALED && j < n; j++) y[j] *= factor;
-}
-
-static void product(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
-                    size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
-{
-	for (size_t r = 0; r < rows; r++) {
-		float *y = c + r * ldc;
-		start_row(y, n, start, start == ATTEND_FROM_SCALED ? factors[r] : 1.0f);
-		for (size_t k = 0; k < steps; k++) {
-			const float factor = a[r * a_row + k * a_step];
-			for (size_t j = 0; j < n; j++) y[j] += factor * b[k * ldb + j];
-		}
-	}
-}
-
-/* The second factor of a word counts first, as in vdpbf16ps. */
-static void product_pairs(float *c, size_t ldc, const float *a, size_t a_row, size_t a_step, const float *b, size_t ldb,
-                          size_t rows, size_t steps, size_t n, attend_product_start start, const float *factors)
-{
-	for (size_t r = 0; r < rows; r++) {
-		float *y = c + r * ldc;
-		start_row(y, n, start, start == ATTEND_FROM_SCALED ? factors[r] : 1.0f);
-		for (size_t k = 0; k < steps; k++) {
-			const uint32_t x = attend_f32_bits(a[r * a_row + k * a_step]);
-			for (size_t j = 0; j < n; j++) {
-				const uint32_t w = attend_f32_bits(b[k * ldb + j]);
-				y[j] += attend_bits_f32(x & 0xffff0000u) * attend_bits_f32(w & 0xffff0000u);
-				y[j] += attend_bits_f32(x << 16) * attend_bits_f32(w << 16);
-			}
-		}
-	}
-}
-
-static float pair_of(float even, float odd)
-{
-	return attend_bits_f32((uint32_t)attend_f32_bf16(odd) << 16 | attend_f32_bf16(even));
-}
-
-static void round_pairs(float *words, const float *x, size_t ldx, float factor, size_t rows, size_t count)
-{
-	for (size_t r = 0; r < rows; r++, x += ldx)
-		for (size_t i = 0; i < count; i += 2)
-			*words++ = pair_of(factor * x[i], i + 1 < count ? factor * x[i + 1] : 0.0f);
-}
-
-static void weave_pairs(float *words, const float *even, const float *odd, size_t count)
-{
-	for (size_t i = 0; i < count; i++) words[i] = pair_of(even[i], odd[i]);
-}
-
-static void attention_rows(float *s, float *pairs, size_t rows, const attend_lane_range *ranges,
-                           const float *const *bias, float *max, float *factor, float (*sum)[ATTEND_SUM_LANES])
-{
-	for (size_t r = 0; r < rows; r++, s += TILE) {
-		const attend_lane_range range = ranges ? ranges[r] : (attend_lane_range){0, TILE};
-		float top = max[r];
-		for (size_t j = range.lo; j < range.hi; j++) {
-			if (bias && bias[r]) s[j] += bias[r][j] * MATH_LOG2_E;
-			top = s[j] > top ? s[j] : top;
-		}
-		const float shift = top == -INFINITY ? 0.0f : top;
-		factor[r] = top == max[r] ? 1.0f : math_exp2(max[r] - shift);
-		max[r] = top;
-		for (size_t j = 0; j < ATTEND_SUM_LANES; j++) sum[r][j] *= factor[r];
-		for (size_t j = range.lo; j < range.hi; j++) {
-			s[j] = math_exp2(s[j] - shift);
-			sum[r][j % ATTEND_SUM_LANES] += s[j];
-		}
-		if (pairs == NULL) continue;
-		for (size_t j = 0; j < TILE; j++)
-			if (j < range.lo || j >= range.hi) s[j] = 0.0f;
-		round_pairs(pairs + r * (TILE / 2), s, TILE, 1.0f, 1, TILE);
-	}
-}
-
-static void attention_probabilities(float *s, size_t lo, size_t hi, float scale, const float *bias, float log_sum)
-{
-	for (size_t j = 0; j < TILE; j++)
-		s[j] = j >= lo && j < hi ? math_exp((bias ? scale * s[j] + bias[j] : scale * s[j]) - log_sum) : 0.0f;
-}
-
-static void transpose(float *tile, const float *x, size_t ldx, size_t count, size_t head_dim)
-{
-	for (size_t d = 0; d < head_dim; d++)
-		for (size_t j = 0; j < count; j++) tile[d * TILE + j] = x[j * ldx + d];
-}
-
-void attend_attention_portable(struct attend_row_table *table)
-{
-	table->product = product;
-	table->product_pairs = product_pairs;
-	table->round_pairs = round_pairs;
-	table->weave_pairs = weave_pairs;
-	table->attention_rows = attention_rows;
-	table->attention_probabilities = attention_probabilities;
-	table->transpose = transpose;
-}
-
 /* ---- A block of queries of one head ----------------------------------------------------------------------------------- */
 typedef struct query_block {
 	const attend_attention *a;
@@ -318,18 +214,6 @@ static void add_values(query_block *b, const attend_lane_range *lanes, size_t be
 	}
 }
 
-static void add_grouped(query_block *b, const struct attend_attention_groups *groups, const attend_lane_range *lanes,
-                        size_t begin, size_t end, const float *values, attend_product_start start)
-{
-	const size_t dim = b->a->kv.head_dim, ldo = b->ldo;
-	if (b->tiles) {
-		b->tiles->values(b->out, b->pairs, values, dim, b->rows, begin, end, lanes, start, b->factor);
-		return;
-	}
-	for (size_t r = begin; r < end; r++)
-		groups->value_row(b->out + r * ldo, b->pairs + r * (TILE / 2), lanes[r], values, dim, dim, start, b->factor[r]);
-}
-
 static void clear_out(const query_block *b)
 {
 	const size_t width = b->tiles ? b->ldo : b->a->kv.head_dim;
@@ -352,48 +236,117 @@ static bool visible_rows(const query_block *b, size_t base, size_t count, attend
 	return *begin < *end;
 }
 
-static void attend_to_tile(query_block *b, size_t tile)
+/* A tile as the block's rows see it. */
+typedef struct seen_tile {
+	size_t tile, base, count; /* first key, keys */
+	attend_lane_range lanes[MOST_QUERIES];
+	attend_lane_range all;   /* that all rows see */
+	bool even;               /* no row sees others */
+	size_t begin, end, keys; /* rows that see any, lanes that they see none behind */
+} seen_tile;
+
+/* Whether any row sees any of it. */
+static bool look_at_tile(seen_tile *t, const query_block *b, size_t tile)
+{
+	t->tile = tile;
+	t->base = tile * TILE;
+	t->count = tile_count(b->a, tile);
+	t->all = tile_range(b->all, t->base, t->count);
+	t->begin = 0;
+	t->end = b->rows;
+	const attend_lane_range some = tile_range(b->some, t->base, t->count);
+	t->keys = some.hi;
+	t->even = some.lo == t->all.lo && some.hi == t->all.hi;
+	if (!t->even) return visible_rows(b, t->base, t->count, t->lanes, &t->begin, &t->end, &t->keys);
+	for (size_t r = 0; r < b->rows; r++) t->lanes[r] = t->all;
+	return true;
+}
+
+static void score_seen(query_block *b, const seen_tile *t)
+{
+	score_tile(b, t->tile, t->begin, t->end, t->keys);
+}
+
+static void add_grouped(query_block *b, const struct attend_attention_groups *groups, const seen_tile *t,
+                        const float *values, attend_product_start start)
+{
+	const size_t dim = b->a->kv.head_dim, ldo = b->ldo;
+	if (b->tiles) {
+		b->tiles->values(b->out, b->pairs, values, dim, b->rows, t->begin, t->end, t->lanes, start, b->factor);
+		return;
+	}
+	for (size_t r = t->begin; r < t->end; r++)
+		groups->value_row(b->out + r * ldo, b->pairs + r * (TILE / 2), t->lanes[r], values, dim, dim, start,
+		                  b->factor[r]);
+}
+
+static void soften_seen(query_block *b, const seen_tile *t)
 {
 	const attend_attention *a = b->a;
-	const size_t base = tile * TILE;
-	const size_t count = tile_count(a, tile);
-	const bool few = b->rows <= FEW_QUERIES;
-	const attend_lane_range some = tile_range(b->some, base, count), all = tile_range(b->all, base, count);
-	const bool even = some.lo == all.lo && some.hi == all.hi; /* all rows see the same keys of the tile */
-	attend_lane_range lanes[MOST_QUERIES];
-	size_t begin = 0, end = b->rows, keys = some.hi;
-	if (even)
-		for (size_t r = 0; r < b->rows; r++) lanes[r] = all;
-	else if (!visible_rows(b, base, count, lanes, &begin, &end, &keys)) return;
-
-	if (few) ask_values(a, b->h, tile);
-	score_tile(b, tile, begin, end, keys);
-	if (few && base + TILE < b->some.hi) ask_keys(a, b->h, tile + 1);
-	else if (few && b->next) ask_keys(b->next, b->next_h, b->next_tile);
+	const size_t begin = t->begin, end = t->end;
+	const bool whole = t->even && t->all.lo == 0 && t->all.hi == TILE;
 	float *scores = b->scores + begin * TILE, *max = b->max + begin, *factor = b->factor + begin;
 	float *pairs = paired(a) ? b->pairs + begin * (TILE / 2) : NULL;
-	const attend_lane_range *ranges = even && all.lo == 0 && all.hi == TILE ? NULL : lanes + begin;
+	const attend_lane_range *ranges = whole ? NULL : t->lanes + begin;
 	if (attention_has_bias(a)) {
 		const float *bias[MOST_QUERIES];
 		float space[MOST_QUERIES][TILE];
 		for (size_t r = begin; r < end; r++)
-			bias[r] = attend_attention_bias(a, b->h, b->first + r, base, lanes[r].lo, lanes[r].hi, space[r]);
+			bias[r] = attend_attention_bias(a, b->h, b->first + r, t->base, t->lanes[r].lo, t->lanes[r].hi, space[r]);
 		b->table->attention_rows(scores, pairs, end - begin, ranges, bias + begin, max, factor, b->sum + begin);
 	} else {
 		b->table->attention_rows(scores, pairs, end - begin, ranges, NULL, max, factor, b->sum + begin);
 	}
 	if (a->dropout > 0.0f)
 		for (size_t r = begin; r < end; r++)
-			attend_attention_dropout(a, b->table, b->h, b->first + r, base, lanes[r].hi, b->scores + r * TILE);
+			attend_attention_dropout(a, b->table, b->h, b->first + r, t->base, t->lanes[r].hi, b->scores + r * TILE);
+}
 
-	const float *values = tile_values(a, b->h, tile);
-	const attend_product_start start = even && b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED;
+static void add_seen(query_block *b, const seen_tile *t)
+{
+	const attend_attention *a = b->a;
+	const float *values = tile_values(a, b->h, t->tile);
+	const attend_product_start start = t->even && b->fresh ? ATTEND_FROM_ZERO : ATTEND_FROM_SCALED;
 	const struct attend_attention_groups *groups = groups_of(a, b->table);
-	if (!even && b->fresh) clear_out(b);
-	if (groups) add_grouped(b, groups, lanes, begin, end, values, start);
-	else if (even) add_lanes(b, 0, b->rows, all.lo, all.hi, values, start);
-	else add_values(b, lanes, begin, end, values);
+	if (!t->even && b->fresh) clear_out(b);
+	if (groups) add_grouped(b, groups, t, values, start);
+	else if (t->even) add_lanes(b, 0, b->rows, t->all.lo, t->all.hi, values, start);
+	else add_values(b, t->lanes, t->begin, t->end, values);
 	b->fresh = false;
+}
+
+static void attend_to_tiles(query_block *b)
+{
+	const bool few = b->rows <= FEW_QUERIES;
+	for (size_t tile = b->some.lo / TILE; tile * TILE < b->some.hi; tile++) {
+		seen_tile t;
+		if (!look_at_tile(&t, b, tile)) continue;
+		if (few) ask_values(b->a, b->h, tile);
+		score_seen(b, &t);
+		if (few && t.base + TILE < b->some.hi) ask_keys(b->a, b->h, tile + 1);
+		else if (few && b->next) ask_keys(b->next, b->next_h, b->next_tile);
+		soften_seen(b, &t);
+		add_seen(b, &t);
+	}
+}
+
+/* Tile registers answer late: a tile's values are added behind the next one's scores, while vectors compute its softmax. */
+static void attend_on_registers(query_block *b)
+{
+	seen_tile seen[2], *before = NULL;
+	size_t turn = 0;
+	b->tiles->enter();
+	for (size_t tile = b->some.lo / TILE; tile * TILE < b->some.hi; tile++) {
+		seen_tile *t = &seen[turn];
+		if (!look_at_tile(t, b, tile)) continue;
+		score_seen(b, t);
+		if (before) add_seen(b, before);
+		soften_seen(b, t);
+		before = t;
+		turn = 1 - turn;
+	}
+	if (before) add_seen(b, before);
+	b->tiles->leave();
 }
 
 /* max counts in powers of two. */
@@ -407,6 +360,7 @@ static void write_probabilities(query_block *b, const float *log_sums)
 {
 	const attend_attention *a = b->a;
 	float space[TILE];
+	if (b->tiles) b->tiles->enter();
 	for (size_t base = 0; base < a->tk; base += TILE) {
 		const size_t count = a->tk - base < TILE ? a->tk - base : TILE;
 		score_tile(b, base / TILE, 0, b->rows, count);
@@ -420,6 +374,7 @@ static void write_probabilities(query_block *b, const float *log_sums)
 			memcpy(a->probabilities + (b->h * a->tq + i) * a->tk + base, b->scores + r * TILE, count * sizeof(float));
 		}
 	}
+	if (b->tiles) b->tiles->leave();
 }
 
 static float *block_out(const query_block *b)
@@ -444,7 +399,7 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 	b->some = (attend_lane_range){a->tk, 0};
 	b->all = (attend_lane_range){0, a->tk};
 	for (size_t r = 0; r < b->rows; r++) {
-		const attend_lane_range range = attend_attention_range(a, first + r);
+		const attend_lane_range range = attention_range(a, first + r);
 		b->range[r] = range;
 		b->max[r] = -INFINITY;
 		memset(b->sum[r], 0, sizeof b->sum[r]);
@@ -491,14 +446,14 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 	query_block b;
 	start_block(&b, a, table, h, first);
 	if (next) {
-		const size_t lo = attend_attention_range(next, 0).lo;
+		const size_t lo = attention_range(next, 0).lo;
 		b.next = lo < next->tk ? next : NULL;
 		b.next_h = next_h;
 		b.next_tile = lo / TILE;
 	}
 	if (a->new_key) store_new_value(a, table, h);
-	if (b.tiles) b.tiles->enter();
-	for (size_t tile = b.some.lo / TILE; tile * TILE < b.some.hi; tile++) attend_to_tile(&b, tile);
+	if (b.tiles) attend_on_registers(&b);
+	else attend_to_tiles(&b);
 	if (b.fresh) clear_out(&b);
 	if (a->new_key) store_new_key(a, table, h);
 
@@ -515,7 +470,6 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 	table->scale_rows(block_out(&b), a->ldo, b.out, b.ldo, inverse, b.rows, a->kv.head_dim);
 	if (a->log_sum) memcpy(a->log_sum + h * a->tq + first, log_sums, b.rows * sizeof *log_sums);
 	if (a->probabilities) write_probabilities(&b, log_sums);
-	if (b.tiles) b.tiles->leave();
 }
 
 /* ---- Over the team -------------------------------------------------------------------------------------------------- */

@@ -71,7 +71,7 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	attend_lane_range lanes[QUERIES];
 	bool any = false;
 	for (size_t r = 0; r < rows; r++) {
-		lanes[r] = tile_range(attend_attention_range(a, first + r), base, count);
+		lanes[r] = tile_range(attention_range(a, first + r), base, count);
 		if (a->log_sum[b->h * a->tq + first + r] == -INFINITY || lanes[r].lo > lanes[r].hi) lanes[r].hi = lanes[r].lo;
 		any = any || lanes[r].lo < lanes[r].hi;
 	}

@@ -1,22 +1,7 @@
-/* attention_tile.c: visibility, additive biases and dropout of one query row against one tile of keys. */
+/* attention_tile.c: additive biases and dropout of one query row against one tile of keys. */
 #include "lib/kernels/attention_tile.h"
 
 #include <math.h>
-
-attend_lane_range attend_attention_range(const attend_attention *a, size_t i)
-{
-	attend_lane_range range = {0, a->tk};
-	const size_t query = a->first_query + i;
-	if (a->causal && query < a->tk) range.hi = query + 1;
-	if (a->windowed && !a->q_positions && !a->k_positions) {
-		if (query > a->window_left) range.lo = query - a->window_left;
-		if (a->window_right < range.hi && query < range.hi - a->window_right) {
-			const size_t hi = query + a->window_right + 1;
-			if (hi < range.hi) range.hi = hi;
-		}
-	}
-	return range;
-}
 
 size_t attend_distance_index(int64_t distance, size_t span)
 {

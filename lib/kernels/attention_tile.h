@@ -38,7 +38,20 @@ void attend_kv_store_half(float *pairs, size_t half, const float *v, size_t dim)
 /* ---- What a query sees ------------------------------------------------------------------------------------------------- */
 /* Key positions lo .. hi-1 that query i sees by causality and by the window over indices (a window over given positions is a
  * bias of -inf). lo >= hi: none. */
-attend_lane_range attend_attention_range(const attend_attention *a, size_t i);
+static inline attend_lane_range attention_range(const attend_attention *a, size_t i)
+{
+	attend_lane_range range = {0, a->tk};
+	const size_t query = a->first_query + i;
+	if (a->causal && query < a->tk) range.hi = query + 1;
+	if (a->windowed && !a->q_positions && !a->k_positions) {
+		if (query > a->window_left) range.lo = query - a->window_left;
+		if (a->window_right < range.hi && query < range.hi - a->window_right) {
+			const size_t hi = query + a->window_right + 1;
+			if (hi < range.hi) range.hi = hi;
+		}
+	}
+	return range;
+}
 
 /* Whether any bias, or a window over given positions, is added to the scores. */
 static inline bool attention_has_bias(const attend_attention *a)
