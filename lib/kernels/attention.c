@@ -111,6 +111,15 @@ static void pack_queries(query_block *b, size_t d, size_t dims)
 	b->table->scale_rows(b->q, dims, q, a->ldq, factors, b->rows, dims);
 }
 
+/* What the blocks of a head will read, a share at a time: all of them read it, from the L2 cache. */
+static void ask_head(const attend_attention *a, size_t h, size_t share, size_t shares)
+{
+	for (size_t tile = share; tile < attend_kv_tiles(a->tk); tile += shares) {
+		ask_keys(a, h, tile);
+		ask_values(a, h, tile);
+	}
+}
+
 /* The newest key is not in its tile yet: reading what was just written, a word here and there, would wait for the writing. */
 static bool holds_new(const attend_attention *a, size_t tile)
 {
@@ -272,7 +281,7 @@ static void add_grouped(query_block *b, const struct attend_attention_groups *gr
 {
 	const size_t dim = b->a->kv.head_dim, ldo = b->ldo;
 	if (b->tiles) {
-		b->tiles->values(b->out, b->pairs, values, dim, b->rows, t->begin, t->end, t->lanes, start, b->factor);
+		b->tiles->values(b->out, b->pairs, values, dim, t->begin, t->end, t->lanes, t->even, start, b->factor);
 		return;
 	}
 	for (size_t r = t->begin; r < t->end; r++)
@@ -398,11 +407,15 @@ static void start_block(query_block *b, const attend_attention *a, const struct 
 	b->next = NULL;
 	b->some = (attend_lane_range){a->tk, 0};
 	b->all = (attend_lane_range){0, a->tk};
+	const bool alike = !a->causal && !a->windowed;
 	for (size_t r = 0; r < b->rows; r++) {
-		const attend_lane_range range = attention_range(a, first + r);
-		b->range[r] = range;
+		b->range[r] = (attend_lane_range){0, a->tk};
 		b->max[r] = -INFINITY;
 		memset(b->sum[r], 0, sizeof b->sum[r]);
+	}
+	if (alike && a->tk) b->some = b->all;
+	for (size_t r = 0; r < b->rows && !alike; r++) {
+		const attend_lane_range range = b->range[r] = attention_range(a, first + r);
 		if (range.lo > b->all.lo) b->all.lo = range.lo;
 		if (range.hi < b->all.hi) b->all.hi = range.hi;
 		if (range.lo >= range.hi) continue;
@@ -440,6 +453,16 @@ static void store_new_key(const attend_attention *a, const struct attend_row_tab
 }
 
 /* next: the sequence whose head next_h this thread attends to afterwards, or NULL. */
+/* The lanes of a running sum, in an order of its own. */
+static float sum_of_lanes(const float lanes[ATTEND_SUM_LANES])
+{
+	typedef float quarter __attribute__((vector_size(16)));
+	quarter q[4];
+	memcpy(q, lanes, sizeof q);
+	q[0] = (q[0] + q[1]) + (q[2] + q[3]);
+	return (q[0][0] + q[0][1]) + (q[0][2] + q[0][3]);
+}
+
 static void forward_block(const attend_attention *a, const struct attend_row_table *table, size_t h, size_t first,
                           const attend_attention *next, size_t next_h)
 {
@@ -460,10 +483,7 @@ static void forward_block(const attend_attention *a, const struct attend_row_tab
 	const bool logs = a->log_sum || a->probabilities;
 	float log_sums[MOST_QUERIES], inverse[MOST_QUERIES];
 	for (size_t r = 0; r < b.rows; r++) {
-		float quarter[4];
-		for (size_t j = 0; j < 4; j++)
-			quarter[j] = (b.sum[r][j] + b.sum[r][j + 4]) + (b.sum[r][j + 8] + b.sum[r][j + 12]);
-		const float sum = (quarter[0] + quarter[1]) + (quarter[2] + quarter[3]);
+		const float sum = sum_of_lanes(b.sum[r]);
 		inverse[r] = sum == 0.0f ? 0.0f : 1.0f / sum;
 		if (logs) log_sums[r] = log_of_sum(b.max[r], sum);
 	}
@@ -498,14 +518,17 @@ static void forward_blocks(void *arg, size_t begin, size_t end)
 	for (size_t block = begin; block < end; block++) {
 		while (block >= j->first_block[low + 1]) low++;
 		const attend_attention *a = &j->sequences[low], *next = NULL;
-		const size_t index = block - j->first_block[low];
+		const size_t index = block - j->first_block[low], blocks = head_blocks(a, j->table), h = index / blocks;
 		size_t next_h = index + 1; /* one block of queries a head: blocks are heads */
 		if (block + 1 < end && a->tq <= FEW_QUERIES) {
 			next = next_h < a->kv.heads ? a : a + 1;
 			if (next != a) next_h = 0;
 		}
-		const size_t blocks = head_blocks(a, j->table);
-		forward_block(a, j->table, index / blocks, index % blocks * block_queries(a, j->table), next, next_h);
+		if (groups_of(a, j->table) && a->tq > FEW_QUERIES) {
+			if (h + 1 < a->kv.heads) ask_head(a, h + 1, index % blocks, blocks);
+			else if (low + 1 < j->count) ask_head(a + 1, 0, index % blocks, blocks);
+		}
+		forward_block(a, j->table, h, index % blocks * block_queries(a, j->table), next, next_h);
 	}
 }
 

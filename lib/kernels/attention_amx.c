@@ -283,18 +283,16 @@ static void value_columns(float *sums, size_t ld, const float *pairs, const floa
 	}
 }
 
-static void values(float *sums, const float *pairs, const float *v, size_t dim, size_t rows, size_t begin, size_t end,
-                   const attend_lane_range *lanes, attend_product_start start, const float *factors)
+static void values(float *sums, const float *pairs, const float *v, size_t dim, size_t begin, size_t end,
+                   const attend_lane_range *lanes, bool even, attend_product_start start, const float *factors)
 {
 	const size_t ld = attend_group_columns(dim);
 	attend_lane_range some = lanes[begin];
-	bool alike = begin == 0 && end == rows;
-	for (size_t r = begin + 1; r < end; r++) {
-		alike = alike && lanes[r].lo == some.lo && lanes[r].hi == some.hi;
+	for (size_t r = begin + 1; r < end && !even; r++) {
 		if (lanes[r].lo < some.lo) some.lo = lanes[r].lo;
 		if (lanes[r].hi > some.hi) some.hi = lanes[r].hi;
 	}
-	alike = alike && some.lo % (2 * GROUP) == 0; /* no row is multiplied with what it does not see */
+	const bool alike = even && some.lo % (2 * GROUP) == 0; /* no row is multiplied with what it does not see */
 	const bool add = start == ATTEND_FROM_SCALED;
 	if (add) scale_sums(sums, ld, begin, end, factors);
 	for (size_t d = 0; d < dim; d += COLUMNS)

@@ -37,11 +37,11 @@ struct attend_attention_groups {
 	/* s [rows][ATTEND_KV_TILE] = q [rows][words] * keys [words][ATTEND_KV_TILE] in at least the first `lanes`. The other rows
 	 * of the block are left without meaning. */
 	void (*scores)(float *s, const float *q, const float *keys, size_t begin, size_t end, size_t words, size_t lanes);
-	/* sums [rows][attend_group_columns(dim)] = start + p v over each row's own lanes in rows begin .. end-1; pairs
-	 * [rows][ATTEND_KV_TILE/2], 0 in other lanes; v [ATTEND_KV_TILE/2][dim]. start: zero, or factors[r] * sums. What stands
-	 * behind dim, and behind the last row, is left without meaning. */
-	void (*values)(float *sums, const float *pairs, const float *v, size_t dim, size_t rows, size_t begin, size_t end,
-	               const attend_lane_range *lanes, attend_product_start start, const float *factors);
+	/* sums [rows][attend_group_columns(dim)] = start + p v over each row's own lanes in rows begin .. end-1 (even: all rows of
+	 * the block, over the same lanes); pairs [rows][ATTEND_KV_TILE/2], 0 in other lanes; v [ATTEND_KV_TILE/2][dim]. start:
+	 * zero, or factors[r] * sums. What stands behind dim, and behind the last row, is left without meaning. */
+	void (*values)(float *sums, const float *pairs, const float *v, size_t dim, size_t begin, size_t end,
+	               const attend_lane_range *lanes, bool even, attend_product_start start, const float *factors);
 	/* out [dim] the same for one row, without tile registers; rows of v lie ldv apart. */
 	void (*value_row)(float *out, const float *pairs, attend_lane_range lanes, const float *v, size_t ldv, size_t dim,
 	                  attend_product_start start, float factor);
