@@ -93,6 +93,8 @@ size_t attend_linear_scratch(const attend_packed *w, size_t m);
  * many threads and, like the first, in a task of the team or outside. Only where attend_linear_lays(w's type, n, m). */
 #define ATTEND_LAID SIZE_MAX
 bool attend_linear_lays(attend_pack_type type, size_t n, size_t m);
+/* Rows that a core multiplies by weights of this type while it reads them. */
+size_t attend_linear_stretch(attend_pack_type type);
 void attend_linear_forward(float *y, size_t ldy, const float *x, size_t ldx, size_t m, const attend_packed *w,
                            const attend_epilogue *epilogue, void *scratch);
 

@@ -16,6 +16,11 @@ bool attend_linear_lays(attend_pack_type type, size_t n, size_t m)
 	return type == ATTEND_PACK_BF16 && table->lay_bf16 && n % table->nr == 0 && m >= ROWS;
 }
 
+size_t attend_linear_stretch(attend_pack_type type)
+{
+	return attend_gemm_kernels()->kernel[type].tiled ? 128 : 64;
+}
+
 /* The weights are in `product`: all else of y = epilogue(x W^T). */
 static void run(attend_product *product, float *y, size_t ldy, const float *x, size_t ldx, size_t m,
                 const attend_epilogue *epilogue, void *scratch)

@@ -67,13 +67,14 @@ typedef struct stretches {
 
 static bool by_stretches(const attend_pass *pass, stretches *s)
 {
-	enum { ROWS = 64, STRETCHES = 4 }; /* stretches of a thread at least: the last one may be waited for */
+	enum { ROWS = 256 }; /* of a thread at least: the last stretch may be waited for */
 	const size_t threads = (size_t)attend_threads(), rows = pass->rows;
 	const attend_block_params *b = pass->block;
 	/* A profiler sees one operation after the other. */
 	if (pass->keep || pass->state->dropout || pass->session->network->profiler) return false;
-	if (rows < STRETCHES * threads * ROWS) return false;
-	const size_t each = ROWS * threads, count = (rows + each - 1) / each * threads, most = (rows + count - 1) / count;
+	if (rows < ROWS * threads) return false;
+	const size_t each = attend_linear_run_stretch(&b->up) * threads, count = (rows + each - 1) / each * threads,
+				 most = (rows + count - 1) / count;
 	const size_t up = attend_linear_run_scratch(&b->up, most), down = attend_linear_run_scratch(&b->down, most);
 	*s = (stretches){pass, count, most, up > down ? up : down};
 	return true;

@@ -42,6 +42,11 @@ size_t attend_linear_run_scratch(const attend_linear *w, size_t rows)
 	return attend_linear_scratch(&packed, rows);
 }
 
+size_t attend_linear_run_stretch(const attend_linear *w)
+{
+	return attend_linear_stretch(type_of(w));
+}
+
 bool attend_linear_lays_for(const attend_linear *w, const attend_linear *next, size_t rows)
 {
 	return type_of(w) == type_of(next) && w->out == next->in && attend_linear_lays(type_of(w), w->out, rows);

@@ -218,6 +218,8 @@ void attend_pass_linear(const attend_pass *pass, const attend_linear *w, float *
                         size_t ldx, const attend_epilogue *epilogue);
 /* Bytes of scratch that it takes. */
 size_t attend_linear_run_scratch(const attend_linear *w, size_t rows);
+/* Rows that a thread multiplies by it while it reads it. */
+size_t attend_linear_run_stretch(const attend_linear *w);
 /* Whether x of `next` is what `w` makes of so many rows without being f32 in between: ATTEND_LAID then is ldy of the one and ldx
  * of the other. */
 bool attend_linear_lays_for(const attend_linear *w, const attend_linear *next, size_t rows);
