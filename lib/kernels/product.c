@@ -9,8 +9,11 @@
 #include "lib/kernels/pack.h"
 #include "lib/kernels/row_table.h"
 
-/* Rows of a task at most: its tile is 16 KB. Tiled kernels write up to BEHIND rows more. */
-enum { TASK_ROWS = 128, BEHIND = 15 };
+/* Rows of a task at most: its tile is 16 KB; of one on tile registers whose threads share out the columns: what it reads weights
+ * for. Tiled kernels write up to BEHIND rows more. */
+enum { TASK_ROWS = 128, TILED_ROWS = 256, BEHIND = 15 };
+/* Bytes of weights that a thread had better read for each row that it keeps to than leave to the others: as measured. */
+enum { TILED_BYTES = 20 << 10 };
 /* An expanded part of a panel at most: it shares the L1 cache with blocks. */
 enum { EXPANDED_BYTES = 24 << 10 };
 /* The same for a part of a panel that is laid out on the way. */
@@ -238,11 +241,12 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 	const attend_kernel *kernel = left->kernel;
 	const bool expand = kernel->expand_from && block1 - block0 >= kernel->expand_from;
 	const size_t factor = expand ? kernel->factor : 1;
-	_Alignas(64) float tile[(TASK_ROWS + BEHIND) * ATTEND_GEMM_MAX_NR];
+	_Alignas(64) float tile[(TILED_ROWS + BEHIND) * ATTEND_GEMM_MAX_NR];
 	_Alignas(64) unsigned char expanded[EXPANDED_BYTES], laid[LAID_BYTES];
 	const attend_unpacked *unpacked = job->product->unpacked;
 	const size_t laid_steps = LAID_BYTES / job->step_bytes;
-	size_t most = kernel->part;
+	/* On tile registers putting sums away takes as long as some steps. */
+	size_t most = kernel->tiled && left->steps <= kernel->part + kernel->part / 2 ? left->steps : kernel->part;
 	if (unpacked) most = most < laid_steps ? most : laid_steps;
 	else if (!expand && block1 - block0 > 2 && attend_cpu_amd()) most *= L2_PARTS;
 	if (!own) fill_chunk(job, chunk, block0, block1);
@@ -329,16 +333,21 @@ static void share(product_job *job)
 	attend_left *left = &job->left;
 	const size_t threads = attend_product_threads(), mr = left->kernel->mr, nr = job->table->nr;
 	const size_t panels = p->n / nr + (p->n % nr != 0), parts = p->epilogue.parts;
+	/* On tile registers a thread that kept to few rows would wait for weights rather than multiply. */
+	const size_t even_rows = p->m / threads;
+	const bool by_rows = even_rows >= ATTEND_SHARE_ROWS &&
+	                     (!left->kernel->tiled || panels * job->panel_bytes / TILED_BYTES <= even_rows);
 	/* Rows whose inputs fill half of the L2 cache. */
 	size_t rows = attend_cpu_l2() / 2 / ((left->steps + 1) * left->kernel->unit * sizeof(float));
-	if (rows > TASK_ROWS) rows = TASK_ROWS;
+	const size_t most = left->kernel->tiled && !by_rows ? TILED_ROWS : TASK_ROWS;
+	if (rows > most) rows = most;
 	job->chunks = attend_runs_of(left->runs.count, rows > mr ? rows / mr : 1).count;
 	const bool alone = panels * panel_cost(p->m, job->panel_bytes, left->kernel->rate) < TEAM_NS;
 	job->by_columns =
 		!alone && job->chunks <= SHARED_CHUNKS && parts > 1 && p->n % (parts * nr) == 0 && panels / parts >= threads;
 	job->parts = job->by_columns ? parts : 1;
 	const size_t even = (job->chunks + threads - 1) / threads * threads;
-	if (!job->by_columns && even <= left->runs.count && p->m / even >= ATTEND_SHARE_ROWS) job->chunks = even;
+	if (!job->by_columns && by_rows && even <= left->runs.count && p->m / even >= ATTEND_SHARE_ROWS) job->chunks = even;
 	const size_t cost = panel_cost(p->m / job->chunks, job->panel_bytes, left->kernel->rate);
 	size_t groups = attend_runs_of(panels / job->parts, 1 + TASK_NS / (cost + 1)).count;
 	if (job->by_columns) groups = groups > threads ? groups / threads * threads : threads;
