@@ -26,54 +26,80 @@ size_t attend_gemm_scratch(size_t m, size_t n, size_t k)
 	return f32 > bf16 ? f32 : bf16; /* bf16 steps may be padded to sixteen */
 }
 
-static void multiply(attend_pack_type type, bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k,
-                     float alpha, const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
-                     size_t ldc, void *scratch)
+/* For each of the left operands, which lie in rows of lda and bring m rows of their own: one layout of B does for all. */
+static void multiply(attend_pack_type type, bool transpose_a, bool transpose_b, const attend_gemm_left *lefts,
+                     size_t count, size_t n, size_t k, float alpha, size_t lda, const float *b, size_t ldb, size_t ldc,
+                     void *scratch)
 {
-	if (m == 0 || n == 0) return;
 	const struct attend_gemm_table *table = attend_gemm_kernels();
-	if (table == &attend_gemm_portable && m * n > BLAS_WORK / (k + 1) &&
-	    attend_blas_gemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) {
-		return;
-	}
 	const bool empty = k == 0 || alpha == 0.0f;
-	for (size_t i = 0; i < m; i++) {
-		if (beta == 0.0f && empty) {
-			memset(c + i * ldc, 0, n * sizeof *c);
-		} else if (beta != 0.0f && beta != 1.0f) {
-			attend_scale(c + i * ldc, beta, n);
+	float *panels = NULL;
+	size_t most = 0;
+	for (size_t i = 0; i < count; i++) most = most > lefts[i].m ? most : lefts[i].m;
+	for (size_t i = 0; i < count; i++) {
+		const attend_gemm_left *left = &lefts[i];
+		const size_t m = left->m;
+		if (m == 0 || n == 0) continue;
+		if (table == &attend_gemm_portable && m * n > BLAS_WORK / (k + 1) &&
+		    attend_blas_gemm(transpose_a, transpose_b, m, n, k, alpha, left->a, lda, b, ldb, left->beta, left->c,
+		                     ldc)) {
+			continue;
 		}
+		for (size_t r = 0; r < m; r++) {
+			if (left->beta == 0.0f && empty) {
+				memset(left->c + r * ldc, 0, n * sizeof *left->c);
+			} else if (left->beta != 0.0f && left->beta != 1.0f) {
+				attend_scale(left->c + r * ldc, left->beta, n);
+			}
+		}
+		if (empty) continue;
+		if (panels == NULL) {
+			const size_t stride_column = transpose_b ? ldb : 1, stride_k = transpose_b ? 1 : ldb;
+			panels = (float *)(void *)((unsigned char *)scratch + attend_left_bytes(table, type, most, k));
+			if (type == ATTEND_PACK_F32) attend_panels_fill(panels, table, b, stride_column, stride_k, n, k);
+			else
+				attend_panels_round(panels, table, b, stride_column, stride_k, n, k, 0,
+				                    attend_type_steps(table, type, k));
+		}
+		const attend_product product = {
+			.type = type,
+			.y = left->c,
+			.ldy = ldc,
+			.m = m,
+			.n = n,
+			.k = k,
+			.x = left->a,
+			.stride_row = transpose_a ? 1 : lda,
+			.stride_k = transpose_a ? lda : 1,
+			.panels = (const unsigned char *)panels,
+			.scratch = scratch,
+			.epilogue = {.scale = alpha, .residual = left->beta == 0.0f ? NULL : left->c, .ld_residual = ldc},
+		};
+		attend_product_run(&product);
 	}
-	if (empty) return;
-	float *panels = (float *)(void *)((unsigned char *)scratch + attend_left_bytes(table, type, m, k));
-	(type == ATTEND_PACK_F32 ? attend_panels_fill : attend_panels_round)(panels, table, b, transpose_b ? ldb : 1,
-	                                                                     transpose_b ? 1 : ldb, n, k);
-	const attend_product product = {
-		.type = type,
-		.y = c,
-		.ldy = ldc,
-		.m = m,
-		.n = n,
-		.k = k,
-		.x = a,
-		.stride_row = transpose_a ? 1 : lda,
-		.stride_k = transpose_a ? lda : 1,
-		.panels = (const unsigned char *)panels,
-		.scratch = scratch,
-		.epilogue = {.scale = alpha, .residual = beta == 0.0f ? NULL : c, .ld_residual = ldc},
-	};
-	attend_product_run(&product);
+}
+
+static attend_pack_type type_of(bool bf16)
+{
+	return bf16 && attend_bf16_pays() ? ATTEND_PACK_BF16 : ATTEND_PACK_F32;
+}
+
+void attend_gemm_shared(bool bf16, bool transpose_a, bool transpose_b, const attend_gemm_left *lefts, size_t count,
+                        size_t n, size_t k, size_t lda, const float *b, size_t ldb, size_t ldc, void *scratch)
+{
+	multiply(type_of(bf16), transpose_a, transpose_b, lefts, count, n, k, 1.0f, lda, b, ldb, ldc, scratch);
 }
 
 void attend_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch)
 {
-	multiply(ATTEND_PACK_F32, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, scratch);
+	const attend_gemm_left left = {m, a, beta, c};
+	multiply(ATTEND_PACK_F32, transpose_a, transpose_b, &left, 1, n, k, alpha, lda, b, ldb, ldc, scratch);
 }
 
 void attend_gemm_bf16(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch)
 {
-	const attend_pack_type type = attend_bf16_pays() ? ATTEND_PACK_BF16 : ATTEND_PACK_F32;
-	multiply(type, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, scratch);
+	const attend_gemm_left left = {m, a, beta, c};
+	multiply(type_of(true), transpose_a, transpose_b, &left, 1, n, k, alpha, lda, b, ldb, ldc, scratch);
 }

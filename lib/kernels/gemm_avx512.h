@@ -69,9 +69,9 @@ void attend_finish_avx512(const attend_tile_out *out);
 	.pack_int4 = attend_pack_int4_avx512, .range = attend_range_avx512, .quantize = attend_quantize_avx512, \
 	.lay_int8 = attend_lay_int8_avx512, .finish = attend_finish_avx512
 /* Rounding to bf16, without and with instructions for it. */
-#define GEMM_AVX512_ROUND     .round_bf16 = attend_round_bf16_avx512, .pair_bf16 = attend_pair_bf16_avx512
-#define GEMM_AVX512BF16_ROUND                                                                    \
-	.round_bf16 = attend_round_bf16_avx512bf16, .pair_bf16 = attend_pair_bf16_avx512bf16,        \
+#define GEMM_AVX512_ROUND .round_bf16 = attend_round_bf16_avx512, .pair_bf16 = attend_pair_bf16_avx512
+#define GEMM_AVX512BF16_ROUND                                                             \
+	.round_bf16 = attend_round_bf16_avx512bf16, .pair_bf16 = attend_pair_bf16_avx512bf16, \
 	.panel_bf16 = attend_panel_bf16_avx512bf16
 #define GEMM_AVX512_F32                                                                                         \
 	{                                                                                                           \

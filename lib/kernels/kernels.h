@@ -132,24 +132,29 @@ bool attend_bf16_pays(void);
 void attend_gemm_bf16(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
                       size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc, void *scratch);
 
-/* Backward of y = x W^T + b, W [n,k] row-major (stride_in 1) or [k,n] (Conv1D): dx [m,k] += dy W (or = with overwrite);
- * dw += dy^T x (or =) in W's own layout; db [n] += column sums of dy. */
+/* Backward of y = x W^T + b, W in parts [n,k] row-major (stride_in 1) or [k,n] (Conv1D), stacked over outputs:
+ * dx [m,k] += dy W (or = with overwrite); dw += dy^T x (or =) in W's own layout; db [n] += column sums of dy, part by part. */
 typedef struct attend_linear_grad {
-	size_t m, n, k;
-	const float *dy;
+	size_t m, k;
+	const float *dy; /* [m, all n] */
 	size_t lddy;
 	const float *x;
 	size_t ldx;
-	const float *w; /* f32 */
-	bool in_out;    /* W is [k,n] */
-	float *dx;
+	float *dx; /* NULL: not wanted, as dw and db */
 	size_t lddx;
 	bool overwrite_dx;
-	float *dw;
-	float *db;
 	bool bf16; /* dx and dw by attend_gemm_bf16 */
-	bool overwrite_dw;
+	struct attend_linear_grad_part {
+		size_t n;
+		const float *w; /* f32 */
+		bool in_out;    /* W is [k,n] */
+		float *dw;
+		bool overwrite_dw;
+		float *db;
+	} parts[3];
+	size_t part_count;
 } attend_linear_grad;
+/* n: of all parts. */
 size_t attend_linear_backward_scratch(size_t m, size_t n, size_t k);
 void attend_linear_backward(const attend_linear_grad *g, void *scratch);
 

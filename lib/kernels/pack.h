@@ -103,8 +103,20 @@ void attend_left_pair(const attend_left *left, size_t block0, size_t block1);
 /* F32 and BF16 panels of the n columns of op(B), element (i, j) at b[j*stride_column + i*stride_k]; one stride is 1. */
 void attend_panels_fill(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
                         size_t stride_k, size_t n, size_t k);
+/* Rounded, the k inputs become the steps from `first` on, of `steps` that the panels have. */
 void attend_panels_round(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
-                         size_t stride_k, size_t n, size_t k);
+                         size_t stride_k, size_t n, size_t k, size_t first, size_t steps);
+
+/* C_i [m_i,n] = op(A_i) op(B) + beta_i C_i, as attend_gemm or attend_gemm_bf16 have each of them, in the scratch of the one with
+ * most rows: B is laid out once. */
+typedef struct attend_gemm_left {
+	size_t m;
+	const float *a;
+	float beta;
+	float *c;
+} attend_gemm_left;
+void attend_gemm_shared(bool bf16, bool transpose_a, bool transpose_b, const attend_gemm_left *lefts, size_t count,
+                        size_t n, size_t k, size_t lda, const float *b, size_t ldb, size_t ldc, void *scratch);
 
 /* Steps s0 .. s0+steps-1 of a panel as attend_pack would leave them. */
 void attend_unpacked_lay(unsigned char *to, const attend_unpacked *w, size_t panel, size_t s0, size_t steps);

@@ -95,7 +95,9 @@ typedef struct panel_job {
 	const struct attend_gemm_table *table;
 	float *panels;
 	const float *b;
-	size_t stride_column, stride_k, n, k, steps, columns;
+	size_t stride_column, stride_k, n, k, columns;
+	size_t steps;        /* that k fills, padded ones among them */
+	size_t panel_floats; /* from one panel's to the next one's */
 } panel_job;
 
 static void panel_task(void *arg, size_t index, unsigned worker)
@@ -104,7 +106,7 @@ static void panel_task(void *arg, size_t index, unsigned worker)
 	const size_t nr = j->table->nr, n0 = index * j->columns, rest = j->n - n0;
 	const size_t columns = rest < j->columns ? rest : j->columns;
 	const float *b = j->b + n0 * j->stride_column;
-	float *panel = j->panels + n0 * j->steps;
+	float *panel = j->panels + n0 / nr * j->panel_floats;
 	(void)worker;
 	if (j->stride_k == 1) {
 		const size_t own = (j->k + 1) / 2;
@@ -116,7 +118,7 @@ static void panel_task(void *arg, size_t index, unsigned worker)
 		_Alignas(64) float words[COLUMNS];
 		pair_rows(j->table, words, b, j->stride_k, s, columns, j->k);
 		for (size_t c = 0; c < columns; c += nr) {
-			float *to = panel + c * j->steps + s * nr;
+			float *to = panel + c / nr * j->panel_floats + s * nr;
 			const size_t have = columns - c < nr ? columns - c : nr;
 			memcpy(to, words + c, have * sizeof *to);
 			if (have < nr) memset(to + have, 0, (nr - have) * sizeof *to);
@@ -125,10 +127,20 @@ static void panel_task(void *arg, size_t index, unsigned worker)
 }
 
 void attend_panels_round(float *panels, const struct attend_gemm_table *table, const float *b, size_t stride_column,
-                         size_t stride_k, size_t n, size_t k)
+                         size_t stride_k, size_t n, size_t k, size_t first, size_t steps)
 {
 	const size_t columns = stride_k == 1 ? table->nr : COLUMNS / table->nr * table->nr;
-	panel_job job = {table,  panels, b, stride_column, stride_k, n, k, attend_type_steps(table, ATTEND_PACK_BF16, k),
-	                 columns};
+	panel_job job = {
+		.table = table,
+		.panels = panels + first * table->nr,
+		.b = b,
+		.stride_column = stride_column,
+		.stride_k = stride_k,
+		.n = n,
+		.k = k,
+		.columns = columns,
+		.steps = attend_type_steps(table, ATTEND_PACK_BF16, k),
+		.panel_floats = steps * table->nr,
+	};
 	attend_run_tasks((n + columns - 1) / columns, panel_task, &job, n * k);
 }

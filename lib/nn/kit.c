@@ -58,36 +58,37 @@ void attend_linear_run_backward(attend_session *session, attend_linear *w, float
                                 const float *dy, size_t lddy, const float *x, size_t ldx, size_t rows)
 {
 	attend_lap_linear(session, ATTEND_LAP_ROWS, w, rows);
-	size_t at = 0;
+	attend_linear_grad g = {
+		.m = rows,
+		.k = w->in,
+		.dy = dy,
+		.lddy = lddy,
+		.x = x,
+		.ldx = ldx,
+		.dx = dx,
+		.lddx = lddx,
+		.overwrite_dx = overwrite,
+		.bf16 = w->packed.type == ATTEND_PACK_BF16,
+		.part_count = w->part_count,
+	};
 	for (size_t i = 0; i < w->part_count; i++) {
 		const attend_linear_part *part = &w->parts[i];
 		const attend_vector *bias = &w->bias_parts[i];
 		const size_t first = part->in_out ? 0 : part->row0 * w->in;
-		attend_linear_grad g = {
-			.m = rows,
+		g.parts[i] = (struct attend_linear_grad_part){
 			.n = part->rows,
-			.k = w->in,
-			.dy = dy + at,
-			.lddy = lddy,
-			.x = x,
-			.ldx = ldx,
 			.w = part->param->values + first,
 			.in_out = part->in_out,
-			.dx = dx,
-			.lddx = lddx,
-			.overwrite_dx = overwrite && i == 0,
 			.dw = part->param->grad ? part->param->grad + first : NULL,
 			.overwrite_dw = part->param->stale_grad,
 			.db = bias->param && bias->param->grad ? bias->param->grad + bias->offset : NULL,
-			.bf16 = w->packed.type == ATTEND_PACK_BF16,
 		};
-		if (g.dx || g.dw || g.db) attend_linear_backward(&g, session->scratch.kernel);
-		if (g.dw) {
+		if (part->param->grad) {
 			part->param->dense_grad = true;
 			part->param->stale_grad = false;
 		}
-		at += part->rows;
 	}
+	attend_linear_backward(&g, session->scratch.kernel);
 	attend_lap_linear(session, ATTEND_LAP_LINEAR_BACKWARD, w, rows);
 }
 

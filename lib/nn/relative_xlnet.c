@@ -196,7 +196,8 @@ void attend_xlnet_describe_backward(const attend_pass *pass, size_t s, attend_at
 static void column_sums(attend_session *session, const attend_vector *v, const float *dy, size_t lddy, size_t rows)
 {
 	if (v->param == NULL || v->param->grad == NULL) return;
-	const attend_linear_grad g = {.m = rows, .n = v->n, .dy = dy, .lddy = lddy, .db = v->param->grad + v->offset};
+	const attend_linear_grad g = {
+		.m = rows, .dy = dy, .lddy = lddy, .parts = {{.n = v->n, .db = v->param->grad + v->offset}}, .part_count = 1};
 	attend_linear_backward(&g, session->scratch.kernel);
 }
 

@@ -199,8 +199,7 @@ static void need_linear(attend_linear *linear, void *payload)
 	const attend_packed shape = {attend_linear_pack_type(network, linear), linear->out, linear->in, NULL};
 	need->bytes = larger(need->bytes, attend_linear_scratch(&shape, rows));
 	if (!need->session->options.training || !(in_head || blocks_learn(need->session))) return;
-	for (size_t i = 0; i < linear->part_count; i++)
-		need->bytes = larger(need->bytes, attend_linear_backward_scratch(rows, linear->parts[i].rows, linear->in));
+	need->bytes = larger(need->bytes, attend_linear_backward_scratch(rows, linear->out, linear->in));
 }
 
 static attend_status need_attention(kernel_need *need, const widths *w)

@@ -166,24 +166,44 @@ static void backward(void **state)
 	(void)state;
 	FOR_LEVELS(level)
 	{
-		for (int round = 0; round < 40; round++) {
-			const size_t m = sizes[check_below(SIZES)], n = sizes[1 + check_below(SIZES - 1)],
-						 k = sizes[1 + check_below(SIZES - 1)];
-			const size_t lddy = n + check_below(3), ldx = k + check_below(3), lddx = k + check_below(3);
-			const bool in_out = round & 1, overwrite = round & 2;
+		for (int round = 0; round < 48; round++) {
+			enum { MOST = 3 };
+			const size_t parts = round % 3 == 0 ? 1 + check_below(MOST) : 1;
+			const size_t m = sizes[check_below(SIZES)], k = sizes[1 + check_below(SIZES - 1)];
+			size_t n[MOST], start[MOST + 1] = {0};
+			for (size_t p = 0; p < parts; p++) {
+				n[p] = round % 2 ? sizes[1 + check_below(SIZES - 1)] : 32 * (1 + check_below(2));
+				start[p + 1] = start[p] + n[p];
+			}
+			const size_t all_n = start[parts];
+			const size_t lddy = all_n + check_below(3), ldx = k + check_below(3), lddx = k + check_below(3);
+			const bool in_out = round % 4 == 1, overwrite = round & 2;
 			guarded dy = guarded_random(m * lddy, 1, -1.0f, 1.0f), x = guarded_random(m * ldx, 2, -1.0f, 1.0f);
-			guarded w = guarded_random(n * k, 3, -1.0f, 1.0f), dx = guarded_random(m * lddx, 4, -1.0f, 1.0f);
-			guarded dw = guarded_random(n * k, 5, -1.0f, 1.0f), db = guarded_random(n, 6, -1.0f, 1.0f);
+			guarded w = guarded_random(all_n * k, 3, -1.0f, 1.0f), dx = guarded_random(m * lddx, 4, -1.0f, 1.0f);
+			guarded dw = guarded_random(all_n * k, 5, -1.0f, 1.0f), db = guarded_random(all_n, 6, -1.0f, 1.0f);
 			guarded dx0 = guarded_copy(&dx, 0), dw0 = guarded_copy(&dw, 0), db0 = guarded_copy(&db, 0);
-			guarded scratch = guarded_make(attend_linear_backward_scratch(m, n, k) / sizeof(float), 0);
-			attend_linear_grad g = {
-				m,       n,    k,         dy.data, lddy,    x.data,         ldx,           w.data, in_out,
-				dx.data, lddx, overwrite, dw.data, db.data, round % 8 >= 6, round % 3 == 1};
+			guarded scratch = guarded_make(attend_linear_backward_scratch(m, all_n, k) / sizeof(float), 0);
+			attend_linear_grad g = {.m = m,
+			                        .k = k,
+			                        .dy = dy.data,
+			                        .lddy = lddy,
+			                        .x = x.data,
+			                        .ldx = ldx,
+			                        .dx = round % 5 == 1 ? NULL : dx.data,
+			                        .lddx = lddx,
+			                        .overwrite_dx = overwrite,
+			                        .bf16 = round % 8 >= 5,
+			                        .part_count = parts};
+			for (size_t p = 0; p < parts; p++)
+				g.parts[p] =
+					(struct attend_linear_grad_part){.n = n[p],
+				                                     .w = w.data + start[p] * k,
+				                                     .in_out = in_out,
+				                                     .dw = round % 5 == 2 && p != 1 ? NULL : dw.data + start[p] * k,
+				                                     .overwrite_dw = (round + (int)p) % 4 == 1,
+				                                     .db = round % 5 == 3 ? NULL : db.data + start[p]};
 			/* each factor of at most 1 is rounded by at most 2^-9 */
 			const double rounding = g.bf16 && attend_bf16_pays() ? 0x1p-8 : 0.0;
-			if (round % 5 == 1) g.dx = NULL;
-			if (round % 5 == 2) g.dw = NULL;
-			if (round % 5 == 3) g.db = NULL;
 			attend_linear_backward(&g, scratch.data);
 			for (size_t i = 0; i < m; i++) {
 				for (size_t c = 0; c < lddx; c++) {
@@ -192,21 +212,27 @@ static void backward(void **state)
 						assert_true(dx.data[i * lddx + c] == dx0.data[i * lddx + c]);
 						continue;
 					}
-					for (size_t j = 0; j < n; j++)
-						sum += (double)dy.data[i * lddy + j] * (double)w.data[in_out ? c * n + j : j * k + c];
-					assert_close(dx.data[i * lddx + c], sum, 1e-4 + rounding * (double)n, 1e-6);
+					for (size_t p = 0; p < parts; p++)
+						for (size_t j = 0; j < n[p]; j++)
+							sum += (double)dy.data[i * lddy + start[p] + j] *
+							       (double)g.parts[p].w[in_out ? c * n[p] + j : j * k + c];
+					assert_close(dx.data[i * lddx + c], sum, 1e-4 + rounding * (double)all_n, 1e-6);
 				}
 			}
-			for (size_t j = 0; j < n; j++) {
-				double bias = (double)db0.data[j];
-				for (size_t i = 0; i < m && g.db; i++) bias += (double)dy.data[i * lddy + j];
-				assert_close(db.data[j], bias, 1e-4, 1e-6);
-				for (size_t c = 0; c < k; c++) {
-					const size_t at = in_out ? c * n + j : j * k + c;
-					double sum = g.dw && g.overwrite_dw ? 0.0 : (double)dw0.data[at];
-					for (size_t i = 0; i < m && g.dw; i++)
-						sum += (double)dy.data[i * lddy + j] * (double)x.data[i * ldx + c];
-					assert_close(dw.data[at], sum, 1e-4 + rounding * (double)m, 1e-6);
+			for (size_t p = 0; p < parts; p++) {
+				const struct attend_linear_grad_part *part = &g.parts[p];
+				for (size_t j = 0; j < n[p]; j++) {
+					const float *dy_j = dy.data + start[p] + j;
+					double bias = (double)db0.data[start[p] + j];
+					for (size_t i = 0; i < m && part->db; i++) bias += (double)dy_j[i * lddy];
+					assert_close(db.data[start[p] + j], bias, 1e-4, 1e-6);
+					for (size_t c = 0; c < k; c++) {
+						const size_t at = start[p] * k + (in_out ? c * n[p] + j : j * k + c);
+						double sum = part->dw && part->overwrite_dw ? 0.0 : (double)dw0.data[at];
+						for (size_t i = 0; i < m && part->dw; i++)
+							sum += (double)dy_j[i * lddy] * (double)x.data[i * ldx + c];
+						assert_close(dw.data[at], sum, 1e-4 + rounding * (double)m, 1e-6);
+					}
 				}
 			}
 			guarded *all[] = {&dy, &x, &w, &dx, &dw, &db, &dx0, &dw0, &db0, &scratch};
