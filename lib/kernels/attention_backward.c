@@ -62,6 +62,12 @@ static void add_bias_gradients(const head_block *b, size_t i, size_t base, atten
 	}
 }
 
+/* Columns column .. of rows first .. of x, or of nothing. */
+static void clear(float *x, size_t ldx, size_t first, size_t rows, size_t column, size_t columns)
+{
+	for (size_t i = first; x && i < first + rows; i++) memset(x + i * ldx + column, 0, columns * sizeof *x);
+}
+
 /* Queries first .. first+rows-1 against keys base .. base+count-1. */
 static void backward_block(const head_block *b, size_t first, size_t rows, size_t base, size_t count)
 {
@@ -75,7 +81,14 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 		if (a->log_sum[b->h * a->tq + first + r] == -INFINITY || lanes[r].lo > lanes[r].hi) lanes[r].hi = lanes[r].lo;
 		any = any || lanes[r].lo < lanes[r].hi;
 	}
-	if (!any) return;
+	/* The first tile of keys makes dq, the first block of queries dk and dv. */
+	const bool makes_dq = g->overwrite && base == 0, makes_dkv = g->overwrite && first == 0;
+	if (!any) {
+		if (makes_dq) clear(g->dq, g->lddq, first, rows, column, dim);
+		if (makes_dkv) clear(g->dk, g->lddk, base, count, column, dim);
+		if (makes_dkv) clear(g->dv, g->lddv, base, count, column, dim);
+		return;
+	}
 
 	const float *q = a->q + first * a->ldq + column, *dout = g->dout + first * g->lddo + column;
 	b->table->product(b->p, TILE, q, a->ldq, 1, b->keys, TILE, rows, dim, count, ATTEND_FROM_ZERO, NULL);
@@ -100,13 +113,13 @@ static void backward_block(const head_block *b, size_t first, size_t rows, size_
 	}
 	if (g->dv)
 		b->table->product(g->dv + base * g->lddv + column, g->lddv, a->dropout > 0.0f ? b->dropped : b->p, 1, TILE,
-		                  dout, g->lddo, count, rows, dim, ATTEND_FROM_C, NULL);
+		                  dout, g->lddo, count, rows, dim, makes_dkv ? ATTEND_FROM_ZERO : ATTEND_FROM_C, NULL);
 	if (g->dq)
 		b->table->product(g->dq + first * g->lddq + column, g->lddq, b->ds, TILE, 1, g->k + base * g->ldk + column,
-		                  g->ldk, rows, count, dim, ATTEND_FROM_C, NULL);
+		                  g->ldk, rows, count, dim, makes_dq ? ATTEND_FROM_ZERO : ATTEND_FROM_C, NULL);
 	if (g->dk)
 		b->table->product(g->dk + base * g->lddk + column, g->lddk, b->ds, 1, TILE, q, a->ldq, count, rows, dim,
-		                  ATTEND_FROM_C, NULL);
+		                  makes_dkv ? ATTEND_FROM_ZERO : ATTEND_FROM_C, NULL);
 }
 
 static float dot(const struct attend_row_table *table, const float *x, const float *y, size_t dim)
@@ -129,6 +142,9 @@ static void backward_head(const backward_job *j, size_t h)
 		const attend_attention *a = &g->forward;
 		const size_t dim = a->kv.head_dim;
 		if (h >= a->kv.heads) continue;
+		if (g->overwrite && a->tk == 0) clear(g->dq, g->lddq, 0, a->tq, h * dim, dim);
+		if (g->overwrite && a->tq == 0) clear(g->dk, g->lddk, 0, a->tk, h * dim, dim);
+		if (g->overwrite && a->tq == 0) clear(g->dv, g->lddv, 0, a->tk, h * dim, dim);
 		head_block b = {.g = g, .table = j->table, .h = h};
 		b.keys = scratch;
 		b.values = b.keys + dim * TILE;

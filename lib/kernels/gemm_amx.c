@@ -149,17 +149,17 @@ static const attend_kernel int8_few_kernel = {.mr = 14,
 
 static void lay_bf16(float *block, const float *x, size_t stride, size_t rows, size_t k)
 {
+	enum { INPUTS = 2 * STEPS };
+	const size_t whole = k / INPUTS * INPUTS, left = k - whole;
+	const __mmask16 low = (__mmask16)(left >= STEPS ? 0xffff : v_mask(left)),
+					high = (__mmask16)(left > STEPS ? v_mask(left - STEPS) : 0);
 	for (size_t r = 0; r < rows; r++, x += stride, block += STEPS) {
-		for (size_t i = 0; i < k; i += 2 * STEPS) {
-			const size_t left = k - i;
-			const __mmask16 low = (__mmask16)(left >= STEPS ? 0xffff : v_mask(left)),
-							high = (__mmask16)(left >= 2 * STEPS ? 0xffff
-			                                   : left > STEPS    ? v_mask(left - STEPS)
-			                                                     : 0);
-			_mm512_storeu_si512(block + i / 2 * rows,
-			                    (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + i + STEPS),
-			                                                 _mm512_maskz_loadu_ps(low, x + i)));
-		}
+		float *to = block;
+		for (size_t i = 0; i < whole; i += INPUTS, to += rows * STEPS)
+			_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(v_load(x + i + STEPS), v_load(x + i)));
+		if (left == 0) continue;
+		_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + whole + STEPS),
+		                                                     _mm512_maskz_loadu_ps(low, x + whole)));
 	}
 }
 

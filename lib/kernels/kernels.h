@@ -229,7 +229,7 @@ typedef struct attend_attention {
 size_t attend_attention_scratch(const attend_attention *sequences, size_t count);
 void attend_attention_forward(const attend_attention *sequences, size_t count, void *scratch);
 
-/* Backward of one attend_attention each; k, v are the raw rows [tk, H*K]. dq/dk/dv += ; d_distance_bias [H][2*span+1] += ;
+/* Backward of one attend_attention each; k, v are the raw rows [tk, H*K]. dq/dk/dv += (or = with overwrite) ; d_distance_bias [H][2*span+1] += ;
  * d_dense_bias (strides of dense_bias) +=. Any may be NULL. Recomputes the probabilities from log_sum. */
 typedef struct attend_attention_grad {
 	attend_attention forward; /* with out and log_sum filled */
@@ -245,6 +245,7 @@ typedef struct attend_attention_grad {
 	size_t lddk;
 	float *dv;
 	size_t lddv;
+	bool overwrite;
 	float *d_distance_bias;
 	float *d_dense_bias;
 } attend_attention_grad;
@@ -261,14 +262,15 @@ void attend_rotary_backward(float *dx, size_t lddx, size_t n, size_t heads, size
 /* ---- Norms (rows of D) ----------------------------------------------------------------------------------------------
  * layernorm: y = (x-mean)/sqrt(var+eps)*w + b, biased variance (Ba et al. 2016); b may be NULL. y may be x.
  * rmsnorm:   y = x / sqrt(mean(x^2)+eps) * w (Zhang & Sennrich 2019). y may be x.
- * mean, rstd [n] are kept for backward, or NULL. */
+ * mean, rstd [n] are kept for backward, or NULL.
+ * backward: dx += (or = with overwrite); dw, db +=. Each may be NULL. */
 void attend_layernorm_forward(float *y, const float *x, const float *w, const float *b, float eps, size_t n, size_t d,
                               float *mean, float *rstd);
-void attend_layernorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w,
-                               const float *mean, const float *rstd, size_t n, size_t d);
+void attend_layernorm_backward(float *dx, bool overwrite, float *dw, float *db, const float *dy, const float *x,
+                               const float *w, const float *mean, const float *rstd, size_t n, size_t d);
 void attend_rmsnorm_forward(float *y, const float *x, const float *w, float eps, size_t n, size_t d, float *rstd);
-void attend_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, const float *rstd,
-                             size_t n, size_t d);
+void attend_rmsnorm_backward(float *dx, bool overwrite, float *dw, const float *dy, const float *x, const float *w,
+                             const float *rstd, size_t n, size_t d);
 
 /* ---- Element-wise ---------------------------------------------------------------------------------------------------
  * forward: y = act(x), y may be x. backward: dx = dy * act'(x) (=, dx may be dy), x the value before activation. */

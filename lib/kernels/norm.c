@@ -1,5 +1,6 @@
 /* norm.c: LayerNorm (Ba, Kiros & Hinton 2016) and RMSNorm (Zhang & Sennrich 2019), forward and backward. */
 #include <math.h>
+#include <string.h>
 
 #include "lib/kernels/row_table.h"
 
@@ -130,6 +131,7 @@ typedef struct norm_grad_job {
 	float *dx, *dw, *db;
 	const float *dy, *x, *w, *mean, *rstd; /* mean NULL: RMSNorm */
 	size_t n, d;
+	bool overwrite;
 } norm_grad_job;
 
 static void norm_dx_rows(void *arg, size_t begin, size_t end)
@@ -137,6 +139,7 @@ static void norm_dx_rows(void *arg, size_t begin, size_t end)
 	const norm_grad_job *j = arg;
 	for (size_t r = begin; r < end; r++) {
 		const size_t at = r * j->d;
+		if (j->overwrite) memset(j->dx + at, 0, j->d * sizeof *j->dx);
 		if (j->mean) j->table->layernorm_dx(j->dx + at, j->dy + at, j->x + at, j->w, j->mean[r], j->rstd[r], j->d);
 		else j->table->rmsnorm_dx(j->dx + at, j->dy + at, j->x + at, j->w, j->rstd[r], j->d);
 	}
@@ -161,16 +164,16 @@ static void norm_backward(norm_grad_job *job)
 	if (job->dx) attend_split(job->n, 2 * job->d, norm_dx_rows, job);
 }
 
-void attend_layernorm_backward(float *dx, float *dw, float *db, const float *dy, const float *x, const float *w,
-                               const float *mean, const float *rstd, size_t n, size_t d)
+void attend_layernorm_backward(float *dx, bool overwrite, float *dw, float *db, const float *dy, const float *x,
+                               const float *w, const float *mean, const float *rstd, size_t n, size_t d)
 {
-	norm_grad_job job = {attend_row_kernels(), dx, dw, db, dy, x, w, mean, rstd, n, d};
+	norm_grad_job job = {attend_row_kernels(), dx, dw, db, dy, x, w, mean, rstd, n, d, overwrite};
 	norm_backward(&job);
 }
 
-void attend_rmsnorm_backward(float *dx, float *dw, const float *dy, const float *x, const float *w, const float *rstd,
-                             size_t n, size_t d)
+void attend_rmsnorm_backward(float *dx, bool overwrite, float *dw, const float *dy, const float *x, const float *w,
+                             const float *rstd, size_t n, size_t d)
 {
-	norm_grad_job job = {attend_row_kernels(), dx, dw, NULL, dy, x, w, NULL, rstd, n, d};
+	norm_grad_job job = {attend_row_kernels(), dx, dw, NULL, dy, x, w, NULL, rstd, n, d, overwrite};
 	norm_backward(&job);
 }

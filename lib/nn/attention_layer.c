@@ -307,7 +307,6 @@ static void self_inner_backward(attend_pass *pass, float *dn, bool overwrite, co
 	const size_t d = arch->hidden, inner = inner_width(pass), ld = 3 * inner, rows = pass->rows;
 	attend_linear_run_backward(session, &b->attention_out, scratch->d_ctx, inner, true, df, d, acts->ctx, inner, rows);
 	if (dn == NULL && !attend_linear_learns(&b->qkv) && !relative && pass->state->d_distance_bias == NULL) return;
-	memset(scratch->d_qkv, 0, rows * ld * sizeof(float));
 	if (relative) attend_xlnet_bias_forward(pass, acts->qkv, ld, pass->state->hidden_keys, true);
 	for (size_t s = 0; s < pass->sequences; s++) {
 		const size_t at = pass->state->offsets[s];
@@ -327,6 +326,7 @@ static void self_inner_backward(attend_pass *pass, float *dn, bool overwrite, co
 			.lddk = ld,
 			.dv = scratch->d_qkv + at * ld + 2 * inner,
 			.lddv = ld,
+			.overwrite = true,
 		};
 		if (pass->state->d_distance_bias)
 			g->d_distance_bias = pass->state->d_distance_bias + (g->forward.distance_bias - pass->state->distance_bias);

@@ -4,8 +4,6 @@
  *   pre-norm   x = x + f(norm(x))   (Radford et al. 2019)
  *
  * Dropout stands on f's output before the sum. */
-#include <string.h>
-
 #include "lib/nn/session_state.h"
 
 void attend_residual_run(attend_pass *pass, const attend_linear *w, float *y, const float *x, size_t ldx,
@@ -32,8 +30,7 @@ void attend_sublayer_run_backward(attend_pass *pass, const attend_sublayer_backw
 	const bool pre = arch->norm_place == ATTEND_NORM_PRE;
 	const attend_sublayer *u = m->acts;
 	if (!pre) {
-		memset(scratch->g2, 0, count * sizeof(float));
-		attend_norm_run_backward(arch->norm, m->norm, scratch->g2, scratch->g1, u->z, rows, d, u->mean, u->rstd);
+		attend_norm_run_backward(arch->norm, m->norm, scratch->g2, true, scratch->g1, u->z, rows, d, u->mean, u->rstd);
 		float *swap = scratch->g1;
 		scratch->g1 = scratch->g2;
 		scratch->g2 = swap;
@@ -46,8 +43,8 @@ void attend_sublayer_run_backward(attend_pass *pass, const attend_sublayer_backw
 	}
 	if (pre && !m->skip_norm) {
 		m->inner(pass, scratch->g2, true, df, u->z);
-		attend_norm_run_backward(arch->norm, m->norm, want_dx ? scratch->g1 : NULL, scratch->g2, u->x, rows, d, u->mean,
-		                         u->rstd);
+		attend_norm_run_backward(arch->norm, m->norm, want_dx ? scratch->g1 : NULL, false, scratch->g2, u->x, rows, d,
+		                         u->mean, u->rstd);
 	} else {
 		m->inner(pass, want_dx ? scratch->g1 : NULL, false, df, u->x);
 	}

@@ -214,8 +214,7 @@ void attend_embeddings_backward(attend_pass *pass, float *dx)
 	attend_site_dropout(pass->session, pass->stack, 0, ATTEND_SITE_EMBEDDING, arch->dropout_embedding, de,
 	                    rows * width);
 	if (arch->embedding_norm) {
-		memset(spare, 0, rows * width * sizeof *spare);
-		attend_norm_run_backward(arch->norm, &params->embedding_norm, spare, de, state->embedded, rows, width,
+		attend_norm_run_backward(arch->norm, &params->embedding_norm, spare, true, de, state->embedded, rows, width,
 		                         state->embedded_mean, state->embedded_rstd);
 		de = spare;
 	}

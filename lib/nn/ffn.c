@@ -36,7 +36,8 @@ static void forward_rows(attend_pass *pass, size_t at, float *h)
 	const attend_stack_arch *arch = pass->arch;
 	attend_block_params *b = pass->block;
 	attend_sublayer *s = &pass->acts->ffn;
-	const bool pre = arch->norm_place == ATTEND_NORM_PRE, dropout = pass->state->dropout;
+	const bool pre = arch->norm_place == ATTEND_NORM_PRE,
+			   dropout = pass->state->dropout && arch->dropout_activation > 0.0f;
 	const size_t d = arch->hidden, f = arch->intermediate, rows = pass->rows;
 	const float *x = s->x + at * d, *n = x;
 	float *y = s->y + at * d, *z = s->z + at * d, *mean = s->mean ? s->mean + at : NULL,
@@ -45,8 +46,7 @@ static void forward_rows(attend_pass *pass, size_t at, float *h)
 		attend_norm_run(kind(pass), arch->norm_eps, &b->ffn_norm, z, x, rows, d, mean, rstd);
 		n = z;
 	}
-	const bool laid =
-		!pass->keep && !dropout && attend_linear_lays_for(arch->gated ? &b->gate : &b->up, &b->down, rows);
+	const bool laid = !dropout && attend_linear_lays_for(arch->gated ? &b->gate : &b->up, &b->down, rows);
 	const size_t ldh = laid ? ATTEND_LAID : f;
 	activate(pass, h, ldh, n);
 	attend_site_dropout(pass->session, pass->stack, pass->run, ATTEND_SITE_ACTIVATION, arch->dropout_activation, h,

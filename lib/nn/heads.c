@@ -242,9 +242,9 @@ void attend_head_backward(attend_head_pass *pass, float *dlogits)
 	                    count * pass->width);
 	if (arch->norm) {
 		const attend_stack_arch *stack = attend_arch_stack(&network->arch, pass->stack);
-		memset(spare, 0, count * pass->width * sizeof *spare);
-		attend_norm_run_backward(stack->norm, &params->norm, spare, dy, arch->dense ? scratch->head_z : scratch->head_x,
-		                         count, pass->width, scratch->head_mean, scratch->head_rstd);
+		attend_norm_run_backward(stack->norm, &params->norm, spare, true, dy,
+		                         arch->dense ? scratch->head_z : scratch->head_x, count, pass->width,
+		                         scratch->head_mean, scratch->head_rstd);
 		float *swap = dy;
 		dy = spare;
 		spare = swap;

@@ -111,13 +111,15 @@ static float *gradient_of(const attend_vector *vector)
 	return vector->param && vector->param->grad ? vector->param->grad + vector->offset : NULL;
 }
 
-void attend_norm_run_backward(attend_norm_kind kind, const attend_norm *norm, float *dx, const float *dy,
-                              const float *x, size_t rows, size_t width, const float *mean, const float *rstd)
+void attend_norm_run_backward(attend_norm_kind kind, const attend_norm *norm, float *dx, bool overwrite,
+                              const float *dy, const float *x, size_t rows, size_t width, const float *mean,
+                              const float *rstd)
 {
 	float *dw = gradient_of(&norm->weight), *db = gradient_of(&norm->bias);
 	if (dx == NULL && dw == NULL && db == NULL) return;
-	if (kind == ATTEND_NORM_RMS) attend_rmsnorm_backward(dx, dw, dy, x, norm->weight.data, rstd, rows, width);
-	else attend_layernorm_backward(dx, dw, db, dy, x, norm->weight.data, mean, rstd, rows, width);
+	if (kind == ATTEND_NORM_RMS)
+		attend_rmsnorm_backward(dx, overwrite, dw, dy, x, norm->weight.data, rstd, rows, width);
+	else attend_layernorm_backward(dx, overwrite, dw, db, dy, x, norm->weight.data, mean, rstd, rows, width);
 }
 
 uint64_t attend_site_seed(const attend_session *session, int stack, size_t run, attend_site site)

@@ -230,9 +230,10 @@ void attend_linear_run_backward(attend_session *session, attend_linear *w, float
 bool attend_linear_learns(const attend_linear *w);
 void attend_norm_run(attend_norm_kind kind, float eps, const attend_norm *norm, float *y, const float *x, size_t rows,
                      size_t width, float *mean, float *rstd);
-/* dx += ; gradients of the norm's parameters. dx may be NULL only where nothing below learns. */
-void attend_norm_run_backward(attend_norm_kind kind, const attend_norm *norm, float *dx, const float *dy,
-                              const float *x, size_t rows, size_t width, const float *mean, const float *rstd);
+/* dx += (or = with overwrite); gradients of the norm's parameters. dx may be NULL only where nothing below learns. */
+void attend_norm_run_backward(attend_norm_kind kind, const attend_norm *norm, float *dx, bool overwrite,
+                              const float *dy, const float *x, size_t rows, size_t width, const float *mean,
+                              const float *rstd);
 
 typedef enum attend_site {
 	ATTEND_SITE_EMBEDDING,

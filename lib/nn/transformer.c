@@ -228,9 +228,8 @@ static attend_status stack_backward(attend_pass *pass)
 	const size_t rows = pass->rows, count = rows * arch->hidden;
 	attend_site_dropout(session, pass->stack, 0, ATTEND_SITE_FINAL, arch->dropout_final, state->d_hidden, count);
 	if (arch->final_norm) {
-		memset(scratch->g1, 0, count * sizeof(float));
-		attend_norm_run_backward(arch->norm, &pass->params->final_norm, scratch->g1, state->d_hidden, state->final_z,
-		                         rows, arch->hidden, state->final_mean, state->final_rstd);
+		attend_norm_run_backward(arch->norm, &pass->params->final_norm, scratch->g1, true, state->d_hidden,
+		                         state->final_z, rows, arch->hidden, state->final_mean, state->final_rstd);
 	} else {
 		memcpy(scratch->g1, state->d_hidden, count * sizeof(float));
 	}

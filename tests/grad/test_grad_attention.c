@@ -213,6 +213,9 @@ static void teams(void **state)
 				g[i].dq = d.data + 3 * i * size;
 				g[i].dk = d.data + (3 * i + 1) * size;
 				g[i].dv = d.data + (3 * i + 2) * size;
+				g[i].overwrite = threads % 2 == 0; /* NaN, then */
+				for (size_t part = 0; part < 3 && g[i].overwrite; part++)
+					memset(d.data + (3 * i + part) * size, 0xff, lengths[i] * WIDTH * sizeof(float));
 				g[i].d_distance_bias = d.data + 3 * COUNT * size;
 				a->distance_span = SPAN;
 				g[i].d_dense_bias = d.data + 3 * COUNT * size + HEADS * (2 * SPAN + 1);

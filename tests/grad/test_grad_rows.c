@@ -55,10 +55,10 @@ static void norms(void **state)
 			p.rms = rms;
 			if (rms) {
 				attend_rmsnorm_forward(y, x, w, 1e-3f, N, D, rstd);
-				attend_rmsnorm_backward(dx, dw, dy, x, w, rstd, N, D);
+				attend_rmsnorm_backward(dx, false, dw, dy, x, w, rstd, N, D);
 			} else {
 				attend_layernorm_forward(y, x, w, b, 1e-3f, N, D, mean, rstd);
-				attend_layernorm_backward(dx, dw, db, dy, x, w, mean, rstd, N, D);
+				attend_layernorm_backward(dx, false, dw, db, dy, x, w, mean, rstd, N, D);
 				grad_check("b", norm_loss, &p, p.b, db, zeros, D, 2e-6);
 			}
 			grad_check("x", norm_loss, &p, p.x, dx, zeros, N * D, 2e-6);

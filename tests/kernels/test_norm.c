@@ -100,8 +100,8 @@ static void backward(void **state)
 					attend_set_threads(pass ? 3 : 1);
 					float *a = pass ? dx.data : dx2.data, *c = pass ? dw.data : dw2.data,
 						  *e = pass ? db.data : db2.data;
-					if (rms) attend_rmsnorm_backward(a, c, dy.data, x.data, w.data, rstd.data, n, d);
-					else attend_layernorm_backward(a, c, e, dy.data, x.data, w.data, mean.data, rstd.data, n, d);
+					if (rms) attend_rmsnorm_backward(a, false, c, dy.data, x.data, w.data, rstd.data, n, d);
+					else attend_layernorm_backward(a, false, c, e, dy.data, x.data, w.data, mean.data, rstd.data, n, d);
 				}
 				for (size_t i = 0; i < n * d; i++) assert_close(dx.data[i], dx2.data[i], 1e-4, 1e-5);
 				for (size_t i = 0; i < d; i++) assert_close(dw.data[i], dw2.data[i], 1e-4, 1e-5);
@@ -112,12 +112,16 @@ static void backward(void **state)
 				memset(db3.data, 0, d * sizeof(float));
 				memset(dx3.data, 0, n * d * sizeof(float));
 				guarded dx4 = guarded_copy(&dx3, 2), dw4 = guarded_copy(&dw3, 3), db4 = guarded_copy(&db3, 5);
-				attend_layernorm_backward(dx3.data, NULL, NULL, dy.data, x.data, w.data, mean.data, rstd.data, n, d);
-				attend_layernorm_backward(NULL, dw3.data, NULL, dy.data, x.data, w.data, mean.data, rstd.data, n, d);
-				attend_layernorm_backward(NULL, NULL, db3.data, dy.data, x.data, w.data, mean.data, rstd.data, n, d);
+				attend_layernorm_backward(dx3.data, false, NULL, NULL, dy.data, x.data, w.data, mean.data, rstd.data, n,
+				                          d);
+				attend_layernorm_backward(NULL, false, dw3.data, NULL, dy.data, x.data, w.data, mean.data, rstd.data, n,
+				                          d);
+				attend_layernorm_backward(NULL, false, NULL, db3.data, dy.data, x.data, w.data, mean.data, rstd.data, n,
+				                          d);
 				attend_set_threads(4);
-				attend_layernorm_backward(dx4.data, dw4.data, db4.data, dy.data, x.data, w.data, mean.data, rstd.data,
-				                          n, d);
+				memset(dx4.data, 0xff, n * d * sizeof(float));
+				attend_layernorm_backward(dx4.data, true, dw4.data, db4.data, dy.data, x.data, w.data, mean.data,
+				                          rstd.data, n, d);
 				assert_same_bits(dx3.data, dx4.data, n * d);
 				assert_same_bits(dw3.data, dw4.data, d);
 				assert_same_bits(db3.data, db4.data, d);
@@ -174,9 +178,9 @@ static void bench(void)
 		BENCH_BEST(forward,
 		           attend_layernorm_forward(y.data, x.data, w.data, w.data, 1e-5f, N, D, mean.data, rstd.data));
 		BENCH_BEST(rms, attend_rmsnorm_forward(y.data, x.data, w.data, 1e-5f, N, D, NULL));
-		BENCH_BEST(back,
-		           attend_layernorm_backward(y.data, NULL, NULL, x.data, x.data, w.data, mean.data, rstd.data, N, D));
-		BENCH_BEST(weights, attend_layernorm_backward(NULL, dw.data, db.data, x.data, x.data, w.data, mean.data,
+		BENCH_BEST(back, attend_layernorm_backward(y.data, false, NULL, NULL, x.data, x.data, w.data, mean.data,
+		                                           rstd.data, N, D));
+		BENCH_BEST(weights, attend_layernorm_backward(NULL, false, dw.data, db.data, x.data, x.data, w.data, mean.data,
 		                                              rstd.data, N, D));
 		printf("%-10s 512 x 768: layernorm %.1f us, rmsnorm %.1f us, dx %.1f us, dw %.1f us\n",
 		       attend_isa_level_name(level), forward * 1e6, rms * 1e6, back * 1e6, weights * 1e6);
