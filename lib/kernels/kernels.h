@@ -341,6 +341,10 @@ typedef struct attend_adamw { /* double: 1 - beta is formed from it */
 	double bias_correction1, bias_correction2; /* 1 - beta^t */
 } attend_adamw;
 void attend_adamw_update(float *w, float *m, float *v, const float *g, size_t count, const attend_adamw *o);
+/* The same bits for [rows, width], where m, v and g are zeros in the rows that are not `moved`: of those only w is touched, and
+ * only by a decay. eps is not 0. */
+void attend_adamw_update_rows(float *w, float *m, float *v, const float *g, const uint8_t *moved, size_t rows,
+                              size_t width, const attend_adamw *o);
 typedef struct attend_sgd {
 	double lr, momentum, dampening, weight_decay, grad_scale;
 	bool nesterov, first; /* first: the momentum buffer starts as the gradient */

@@ -53,6 +53,8 @@ typedef struct update_job {
 	const float *g;
 	const attend_adamw *adamw;
 	const attend_sgd *sgd;
+	const uint8_t *moved;
+	size_t width;
 } update_job;
 
 static void adamw_range(void *arg, size_t begin, size_t end)
@@ -63,8 +65,28 @@ static void adamw_range(void *arg, size_t begin, size_t end)
 
 void attend_adamw_update(float *w, float *m, float *v, const float *g, size_t count, const attend_adamw *o)
 {
-	update_job job = {attend_row_kernels(), w, m, v, g, o, NULL};
+	update_job job = {.table = attend_row_kernels(), .w = w, .m = m, .v = v, .g = g, .adamw = o};
 	attend_split(count, UPDATE_COST, adamw_range, &job);
+}
+
+static void adamw_rows(void *arg, size_t begin, size_t end)
+{
+	const update_job *j = arg;
+	const float decay = (float)(1.0 - j->adamw->lr * j->adamw->weight_decay);
+	for (size_t row = begin, next; row < end; row = next) {
+		for (next = row + 1; next < end && !j->moved[next] == !j->moved[row];) next++;
+		if (j->moved[row]) adamw_range(arg, row * j->width, next * j->width);
+		else if (decay != 1.0f)
+			j->table->scale(j->w + row * j->width, j->w + row * j->width, decay, (next - row) * j->width);
+	}
+}
+
+void attend_adamw_update_rows(float *w, float *m, float *v, const float *g, const uint8_t *moved, size_t rows,
+                              size_t width, const attend_adamw *o)
+{
+	update_job job = {
+		.table = attend_row_kernels(), .w = w, .m = m, .v = v, .g = g, .adamw = o, .moved = moved, .width = width};
+	attend_split(rows, UPDATE_COST * width, adamw_rows, &job);
 }
 
 static void sgd_range(void *arg, size_t begin, size_t end)
@@ -75,6 +97,6 @@ static void sgd_range(void *arg, size_t begin, size_t end)
 
 void attend_sgd_update(float *w, float *momentum, const float *g, size_t count, const attend_sgd *o)
 {
-	update_job job = {attend_row_kernels(), w, momentum, NULL, g, NULL, o};
+	update_job job = {.table = attend_row_kernels(), .w = w, .m = momentum, .g = g, .sgd = o};
 	attend_split(count, UPDATE_COST, sgd_range, &job);
 }

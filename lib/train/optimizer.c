@@ -15,8 +15,11 @@ struct attend_optimizer {
 	size_t group_count;
 	attend_param **members; /* behind groups[].params */
 	uint64_t *steps;        /* [param_count] updates that each has had */
-	double *lr;             /* [groups] */
-	size_t live;            /* deepest live group */
+	/* [param_count]: rows of a table that have had a gradient. The other rows have moments of zero, and most rows of a
+	 * vocabulary stay so. NULL: any may have had one */
+	uint8_t **moved;
+	double *lr;  /* [groups] */
+	size_t live; /* deepest live group */
 	/* Adafactor: of the parameter at hand */
 	float *direction; /* [direction_count] */
 	double *columns;  /* [column_count] sums of a matrix's columns */
@@ -137,7 +140,8 @@ attend_status attend_optimizer_new(attend_optimizer **out, attend_network *netwo
 	o->lr = calloc(slots, sizeof *o->lr);
 	o->members = attend_alloc_array(network->param_count + 1, sizeof *o->members);
 	o->steps = calloc(network->param_count + 1, sizeof *o->steps);
-	if (!o->groups || !o->lr || !o->members || !o->steps) {
+	o->moved = calloc(network->param_count + 1, sizeof *o->moved);
+	if (!o->groups || !o->lr || !o->members || !o->steps || !o->moved) {
 		attend_optimizer_free(o);
 		return attend_fail_memory(network->param_count * sizeof *o->members, "optimiser");
 	}
@@ -166,11 +170,13 @@ void attend_optimizer_free(attend_optimizer *optimizer)
 			free(param->moments[m]);
 			param->moments[m] = NULL;
 		}
+		if (optimizer->moved) free(optimizer->moved[i]);
 	}
 	free(optimizer->groups);
 	free(optimizer->lr);
 	free(optimizer->members);
 	free(optimizer->steps);
+	free(optimizer->moved);
 	free(optimizer->direction);
 	free(optimizer->columns);
 	free(optimizer);
@@ -346,8 +352,46 @@ static attend_status make_moments(const attend_optimizer *o, attend_param *param
 		if (count > SIZE_MAX / sizeof(float) || !(param->moments[m] = attend_alloc_aligned(count * sizeof(float))))
 			return attend_fail_memory(count * sizeof(float), "optimiser state");
 		memset(param->moments[m], 0, count * sizeof(float));
+		if (m > 0 || o->o.kind != ATTEND_OPTIMIZER_ADAMW || !param->row_used || !(o->o.epsilon > 0)) continue;
+		uint8_t **moved = &o->moved[param - o->network->params];
+		if (!(*moved = calloc(param->stored.shape[0] + 1, 1)))
+			return attend_fail_memory(param->stored.shape[0], "optimiser state");
 	}
 	return ATTEND_OK;
+}
+
+static bool has_rows(const attend_param *param)
+{
+	return param->row_used && !param->dense_grad && param->stored.rank > 0 && param->stored.shape[0] > 0;
+}
+
+static double squares_of(const attend_param *param)
+{
+	if (!has_rows(param)) return attend_sum_squares(param->grad, param->count);
+	const size_t rows = param->stored.shape[0], width = param->count / rows;
+	double sum = 0;
+	for (size_t r = 0; r < rows; r++)
+		if (param->row_used[r]) sum += attend_sum_squares(param->grad + r * width, width);
+	return sum;
+}
+
+static void forget_rows(const attend_optimizer *o, const attend_param *param)
+{
+	uint8_t **moved = &o->moved[param - o->network->params];
+	free(*moved);
+	*moved = NULL;
+}
+
+/* The moments will move in the rows that have a gradient now. */
+static void mark_rows(const attend_optimizer *o, const attend_param *param)
+{
+	uint8_t *moved = o->moved[param - o->network->params];
+	if (!moved) return;
+	if (!has_rows(param)) {
+		forget_rows(o, param);
+		return;
+	}
+	for (size_t r = 0; r < param->stored.shape[0]; r++) moved[r] |= param->row_used[r];
 }
 
 static void update(const attend_optimizer *o, attend_param *param, double lr, double weight_decay, uint64_t t,
@@ -363,7 +407,14 @@ static void update(const attend_optimizer *o, attend_param *param, double lr, do
 		                            .grad_scale = (float)scale,
 		                            .bias_correction1 = (float)(1 - pow(momentum, (double)t)),
 		                            .bias_correction2 = (float)(1 - pow(o->o.beta2, (double)t))};
-		attend_adamw_update(param->values, param->moments[0], param->moments[1], param->grad, param->count, &adamw);
+		mark_rows(o, param);
+		const uint8_t *moved = o->moved[param - o->network->params];
+		const size_t rows = moved ? param->stored.shape[0] : 0;
+		if (moved)
+			attend_adamw_update_rows(param->values, param->moments[0], param->moments[1], param->grad, moved, rows,
+			                         param->count / rows, &adamw);
+		else
+			attend_adamw_update(param->values, param->moments[0], param->moments[1], param->grad, param->count, &adamw);
 		return;
 	}
 	case ATTEND_OPTIMIZER_SGD: {
@@ -397,7 +448,7 @@ attend_status attend_optimizer_step(attend_optimizer *optimizer, const attend_sc
 		for (size_t j = 0; j < group->count; j++) {
 			if (!live(o, group, group->params[j])) continue;
 			ATTEND_TRY(make_moments(o, group->params[j]));
-			squares += attend_sum_squares(group->params[j]->grad, group->params[j]->count);
+			squares += squares_of(group->params[j]);
 		}
 	}
 	const double base = o->o.kind == ATTEND_OPTIMIZER_SGD ? o->o.momentum : o->o.beta1;
@@ -430,6 +481,7 @@ attend_status attend_optimizer_restore(attend_optimizer *optimizer, attend_param
 {
 	const float *moments[2] = {moment0, moment1};
 	ATTEND_TRY(make_moments(optimizer, param));
+	forget_rows(optimizer, param);
 	for (int m = 0; m < 2; m++)
 		if (moments[m] && param->moments[m])
 			memcpy(param->moments[m], moments[m], attend_optimizer_moment_floats(optimizer, param, m) * sizeof(float));
