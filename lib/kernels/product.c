@@ -128,7 +128,7 @@ static void epilogue_tile(const product_job *job, const attend_left *left, float
 }
 
 /* Ask for the lines of a block's outputs, and of what is added to them, while its last sums are computed: rows of a matrix
- * lie far apart, no hardware prefetcher sees them coming. */
+ * lie far apart, no hardware prefetcher sees them coming. Not on tile registers, whose loads would wait behind that. */
 static void ask_outputs(const product_job *job, size_t row, size_t rows, size_t column)
 {
 	const attend_product *p = job->product;
@@ -235,11 +235,14 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 				 panel1 = panels_before + attend_run_start(&job->groups, group + 1);
 	const size_t row0 = attend_run_start(&left->runs, block0);
 	const asking asking = asking_of(job);
-	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
-	const size_t streams = asking.streams, sharers = (block1 - block0) * streams,
-				 lines = ((4 * job->step_bytes + 63) / 64 + sharers - 1) / sharers;
 	const attend_kernel *kernel = left->kernel;
-	const bool expand = kernel->expand_from && block1 - block0 >= kernel->expand_from;
+	/* Panels lie one behind the other, so what follows a part in memory is the next part: each block asks for its share. */
+	const size_t blocks = block1 - block0, all_lines = (4 * job->step_bytes + 63) / 64;
+	size_t streams = asking.streams;
+	/* Loads of tiles have no time for lines that are asked for twice. */
+	while (kernel->tiled && streams > 1 && blocks * streams > all_lines) streams /= 2;
+	const size_t sharers = blocks * streams, lines = (all_lines + sharers - 1) / sharers;
+	const bool expand = kernel->expand_from && blocks >= kernel->expand_from;
 	const size_t factor = expand ? kernel->factor : 1;
 	_Alignas(64) float tile[(TILED_ROWS + BEHIND) * ATTEND_GEMM_MAX_NR];
 	_Alignas(64) unsigned char expanded[EXPANDED_BYTES], laid[LAID_BYTES];
@@ -248,7 +251,7 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 	/* On tile registers putting sums away takes as long as some steps. */
 	size_t most = kernel->tiled && left->steps <= kernel->part + kernel->part / 2 ? left->steps : kernel->part;
 	if (unpacked) most = most < laid_steps ? most : laid_steps;
-	else if (!expand && block1 - block0 > 2 && attend_cpu_amd()) most *= L2_PARTS;
+	else if (!expand && blocks > 2 && attend_cpu_amd()) most *= L2_PARTS;
 	if (!own) fill_chunk(job, chunk, block0, block1);
 	if (kernel->enter) kernel->enter();
 	for (size_t i = panel0; i < panel1; i++) {
@@ -273,7 +276,7 @@ static void run_task(product_job *job, size_t index, const attend_left *own)
 				const float *block = left->blocks + (row * left->steps + s0 * rows) * kernel->unit;
 				float *sums = tile + (row - row0) * nr;
 				const bool last = s0 + steps == left->steps;
-				if (last) ask_outputs(job, row, rows, i * nr);
+				if (last && !kernel->tiled) ask_outputs(job, row, rows, i * nr);
 				(expand ? kernel->expanded : kernel->tile)(sums, block, part, rows, steps * factor, s0 != 0, ahead);
 				if (last && unpacked && b == block0 && !is_finite(sums, nr)) atomic_store(unpacked->broken, true);
 				if (last) epilogue_tile(job, left, sums, row, rows, panel, i * nr);
