@@ -28,6 +28,8 @@ typedef struct dropout_job {
 	const float *x;
 	uint64_t threshold, seed, stream;
 	float factor;
+	float *sum; /* attend_dropout_add's y */
+	const float *residual;
 } dropout_job;
 
 static void dropout_range(void *arg, size_t begin, size_t end)
@@ -36,8 +38,39 @@ static void dropout_range(void *arg, size_t begin, size_t end)
 	j->table->dropout(j->y + begin, j->x + begin, j->threshold, j->factor, j->seed, j->stream, begin, end - begin);
 }
 
+static dropout_job job_of(float *y, const float *x, float p, uint64_t seed, uint64_t stream)
+{
+	return (dropout_job){.table = attend_row_kernels(),
+	                     .y = y,
+	                     .x = x,
+	                     .threshold = attend_dropout_threshold(p),
+	                     .seed = seed,
+	                     .stream = stream,
+	                     .factor = attend_dropout_factor(p)};
+}
+
 void attend_dropout_forward(float *y, const float *x, float p, uint64_t seed, uint64_t stream, size_t count)
 {
-	dropout_job job = {attend_row_kernels(), y, x, attend_dropout_threshold(p), seed, stream, attend_dropout_factor(p)};
+	dropout_job job = job_of(y, x, p, seed, stream);
 	attend_split(count, DROPOUT_COST, dropout_range, &job);
+}
+
+static void dropout_add_range(void *arg, size_t begin, size_t end)
+{
+	enum { PART = 4096 }; /* stays in the L1 cache between both loops */
+	const dropout_job *j = arg;
+	for (size_t at = begin; at < end; at += PART) {
+		const size_t part = end - at < PART ? end : at + PART;
+		dropout_range(arg, at, part);
+		j->table->add(j->sum + at, (j->sum == j->y ? j->residual : j->y) + at, part - at);
+	}
+}
+
+void attend_dropout_add(float *y, float *x, const float *residual, float p, uint64_t seed, uint64_t stream,
+                        size_t count)
+{
+	dropout_job job = job_of(x, x, p, seed, stream);
+	job.sum = y;
+	job.residual = residual;
+	attend_split(count, DROPOUT_COST, dropout_add_range, &job);
 }

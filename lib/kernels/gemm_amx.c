@@ -149,17 +149,28 @@ static const attend_kernel int8_few_kernel = {.mr = 14,
 
 static void lay_bf16(float *block, const float *x, size_t stride, size_t rows, size_t k)
 {
-	enum { INPUTS = 2 * STEPS };
+	/* Tiles of one row lie 2 KB apart, which is two sets of the L1 cache: a few at a time, for all rows. */
+	enum { INPUTS = 2 * STEPS, PART = 8 * INPUTS };
 	const size_t whole = k / INPUTS * INPUTS, left = k - whole;
 	const __mmask16 low = (__mmask16)(left >= STEPS ? 0xffff : v_mask(left)),
 					high = (__mmask16)(left > STEPS ? v_mask(left - STEPS) : 0);
-	for (size_t r = 0; r < rows; r++, x += stride, block += STEPS) {
-		float *to = block;
-		for (size_t i = 0; i < whole; i += INPUTS, to += rows * STEPS)
-			_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(v_load(x + i + STEPS), v_load(x + i)));
-		if (left == 0) continue;
-		_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + whole + STEPS),
-		                                                     _mm512_maskz_loadu_ps(low, x + whole)));
+	for (size_t i0 = 0; i0 < whole; i0 += PART) {
+		const size_t i1 = whole - i0 < PART ? whole : i0 + PART;
+		for (size_t r = 0; r < rows; r++) {
+			const float *row = x + r * stride, *next = r + 1 < rows ? row + stride : row;
+			float *to = block + (i0 / INPUTS * rows + r) * STEPS;
+			for (size_t i = i0; i < i1; i += INPUTS, to += rows * STEPS) {
+				__builtin_prefetch(next + i);
+				__builtin_prefetch(next + i + STEPS);
+				_mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(v_load(row + i + STEPS), v_load(row + i)));
+			}
+		}
+	}
+	for (size_t r = 0; r < rows && left; r++) {
+		const float *row = x + r * stride + whole;
+		_mm512_storeu_si512(block + (whole / INPUTS * rows + r) * STEPS,
+		                    (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, row + STEPS),
+		                                                 _mm512_maskz_loadu_ps(low, row)));
 	}
 }
 

@@ -285,6 +285,9 @@ bool attend_all_finite(const float *x, size_t count);
 /* Inverted dropout: y = x * keep/(1-p), element i keeps iff u32(seed, stream, i) >= p*2^32 (Philox, lib/core/rng.h: block i/4,
  * word i%4). y may be x. backward is the same function on dy. */
 void attend_dropout_forward(float *y, const float *x, float p, uint64_t seed, uint64_t stream, size_t count);
+/* In one pass x = dropout(x), then y = x + residual; y is x or residual. */
+void attend_dropout_add(float *y, float *x, const float *residual, float p, uint64_t seed, uint64_t stream,
+                        size_t count);
 
 /* ---- Softmax and losses ---------------------------------------------------------------------------------------------
  * Rows of v: y = softmax(x) or log_softmax(x); y may be x. A row of -inf alone gives zeros (softmax). */

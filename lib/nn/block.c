@@ -18,8 +18,7 @@ void attend_residual_run(attend_pass *pass, const attend_linear *w, float *y, co
 	}
 	float *f = y == residual ? session->scratch.g3 : y;
 	attend_linear_run(session, w, f, d, x, ldx, pass->rows, NULL);
-	attend_site_dropout(session, pass->stack, pass->run, site, p, f, count);
-	attend_add(y, y == residual ? f : residual, count);
+	attend_dropout_add(y, f, residual, p, attend_site_seed(session, pass->stack, pass->run, site), 0, count);
 }
 
 void attend_sublayer_run_backward(attend_pass *pass, const attend_sublayer_backward *m, bool want_dx)

@@ -68,10 +68,17 @@ static void dropout(void **state)
 				kept += keep;
 			}
 			if (n > 10000) assert_close((double)kept / (double)n, 1.0 - (double)p, 0.02, 0.0);
+			guarded in_x = guarded_copy(&x, 1), residual = guarded_random(n, k / 3, -3.0f, 3.0f);
 			attend_dropout_forward(x.data, x.data, p, 42u << 20 | k, (uint64_t)7 << 33, n);
 			assert_same_bits(x.data, y.data, n);
-			guarded_free(&x);
-			guarded_free(&y);
+			guarded spare = guarded_copy(&in_x, 2);
+			attend_add(y.data, residual.data, n);
+			attend_dropout_add(in_x.data, in_x.data, residual.data, p, 42u << 20 | k, (uint64_t)7 << 33, n);
+			attend_dropout_add(residual.data, spare.data, residual.data, p, 42u << 20 | k, (uint64_t)7 << 33, n);
+			assert_same_bits(in_x.data, y.data, n);
+			assert_same_bits(residual.data, y.data, n);
+			guarded *all[] = {&x, &y, &in_x, &residual, &spare};
+			for (size_t i = 0; i < 5; i++) guarded_free(all[i]);
 		}
 		/* A range may begin anywhere, also where the counter's high word changes. */
 		float ones[100], whole[100], part[100];
@@ -110,6 +117,36 @@ static void adamw(void **state)
 				assert_close(w.data[i], weight, 1e-6, 1e-6);
 			}
 			guarded *all[] = {&w, &m, &v, &g, &w0, &m0, &v0};
+			for (size_t i = 0; i < 7; i++) guarded_free(all[i]);
+		}
+	}
+}
+
+/* Rows that never had a gradient: the same bits as by the whole update. */
+static void adamw_rows(void **state)
+{
+	(void)state;
+	FOR_LEVELS(level)
+	{
+		for (size_t round = 0; round < 24; round++) {
+			const size_t rows = 1 + check_below(300), width = 1 + check_below(90), n = rows * width;
+			guarded w = guarded_random(n, 1, -1.0f, 1.0f), m = guarded_random(n, 2, -1.0f, 1.0f),
+					v = guarded_random(n, 3, 0.0f, 1.0f), g = guarded_random(n, 4, -1.0f, 1.0f);
+			uint8_t moved[300];
+			for (size_t r = 0; r < rows; r++) {
+				moved[r] = check_below(4) == 0;
+				float *const zeros[] = {m.data, v.data, g.data};
+				for (size_t i = 0; i < 3 && !moved[r]; i++) memset(zeros[i] + r * width, 0, width * sizeof(float));
+			}
+			guarded w2 = guarded_copy(&w, 0), m2 = guarded_copy(&m, 0), v2 = guarded_copy(&v, 0);
+			const attend_adamw o = {
+				1e-3, 0.9, 0.999, 1e-8, round % 2 ? 0.01 : 0.0, 0.5, 1.0 - 0.9 * 0.9, 1.0 - 0.999 * 0.999};
+			attend_adamw_update(w.data, m.data, v.data, g.data, n, &o);
+			attend_adamw_update_rows(w2.data, m2.data, v2.data, g.data, moved, rows, width, &o);
+			assert_same_bits(w.data, w2.data, n);
+			assert_same_bits(m.data, m2.data, n);
+			assert_same_bits(v.data, v2.data, n);
+			guarded *all[] = {&w, &m, &v, &g, &w2, &m2, &v2};
 			for (size_t i = 0; i < 7; i++) guarded_free(all[i]);
 		}
 	}
@@ -286,9 +323,9 @@ static void bench(void)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(arrays),     cmocka_unit_test(dropout),   cmocka_unit_test(adamw),
-		cmocka_unit_test(sgd),        cmocka_unit_test(rotary),    cmocka_unit_test(far_positions),
-		cmocka_unit_test(embeddings), cmocka_unit_test(sinusoids),
+		cmocka_unit_test(arrays),        cmocka_unit_test(dropout),    cmocka_unit_test(adamw),
+		cmocka_unit_test(adamw_rows),    cmocka_unit_test(sgd),        cmocka_unit_test(rotary),
+		cmocka_unit_test(far_positions), cmocka_unit_test(embeddings), cmocka_unit_test(sinusoids),
 	};
 	if (bench_asked(argc, argv)) {
 		bench();
