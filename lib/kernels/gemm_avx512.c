@@ -226,6 +226,43 @@ void attend_lay_int8_avx512(float *block, const float *x, size_t stride, size_t 
 	}
 }
 
+/* Two groups of a row at a time. Their sums are those of bytes without a sign, less 128 each. */
+void attend_lay_int4_avx512(float *block, const float *x, size_t stride, size_t rows, size_t apart, size_t k,
+                            const float *inverse)
+{
+	enum { WORDS = 9, GROUP = ATTEND_INT4_GROUP };
+	const __m512i places = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
+	for (size_t i = 0; i < k; i += 2 * GROUP, block += 2 * apart) {
+		__mmask16 mask[4];
+#pragma GCC unroll 4
+		for (size_t j = 0; j < 4; j++) {
+			const size_t rest = k - i > j * LANES ? k - i - j * LANES : 0;
+			mask[j] = (__mmask16)(rest >= LANES ? 0xffff : v_mask(rest));
+		}
+		for (size_t r = 0; r < rows; r++) {
+			const float *from = x + r * stride + i;
+			const __m512 factor = v_set(inverse[r]);
+			__m512i v[4];
+#pragma GCC unroll 4
+			for (size_t j = 0; j < 4; j++)
+				v[j] = _mm512_cvtps_epi32(v_mul(_mm512_maskz_loadu_ps(mask[j], from + j * LANES), factor));
+			__m512i q = _mm512_packs_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
+			q = _mm512_permutexvar_epi32(places, _mm512_max_epi8(q, _mm512_set1_epi8(-127)));
+			__m512i sum = _mm512_sad_epu8(_mm512_xor_si512(q, _mm512_set1_epi8((char)0x80)), _mm512_setzero_si512());
+			sum = _mm512_add_epi64(sum, _mm512_shuffle_epi32(sum, _MM_PERM_BADC));
+			sum = _mm512_add_epi64(sum, _mm512_permutex_epi64(sum, 0x4e));
+			sum = _mm512_slli_epi64(_mm512_sub_epi64(_mm512_set1_epi64(128 * GROUP), sum), 3);
+			float *to = block + r * WORDS;
+			_mm_storeu_si32(to, _mm512_castsi512_si128(sum));
+			_mm256_storeu_si256((__m256i *)(void *)(to + 1), _mm512_castsi512_si256(q));
+			if (k - i <= GROUP) continue;
+			to += apart;
+			_mm_storeu_si32(to, _mm512_extracti32x4_epi32(sum, 2));
+			_mm256_storeu_si256((__m256i *)(void *)(to + 1), _mm512_extracti64x4_epi64(q, 1));
+		}
+	}
+}
+
 /* Nearest bf16 of all lanes in the low halves: ties to even, NaN stays NaN. */
 static inline __m512i bf16_bits(__m512 v)
 {

@@ -118,6 +118,10 @@ struct attend_gemm_table {
 	 * behind k has no meaning. Where a kernel takes u8 blocks that are not tiled; else NULL. */
 	void (*lay_int8)(float *block, const float *x, size_t stride, size_t rows, size_t k, const float *inverse,
 	                 const int32_t *zero);
+	/* An INT4 block, or `rows` rows that stand in one `apart` words a step: in each step the 9 words of row r at block[r*9], a row's
+	 * inverse of its scale in inverse[r]. May be NULL. */
+	void (*lay_int4)(float *block, const float *x, size_t stride, size_t rows, size_t apart, size_t k,
+	                 const float *inverse);
 	/* Nearest bf16, ties to even, NaN stays NaN. */
 	void (*round_bf16)(uint16_t *y, const float *x, size_t k);
 	/* A block of the BF16 kernel (not of its `few`) from f32 rows, x[r*stride]: the word of step s and row r is x[r*stride + 2s]

@@ -97,6 +97,17 @@ static void block_int8(const attend_left *j, float *block, const float *x, size_
 /* [step][row][9]: -8 times the sum of the group, then its 32 s8. */
 static void block_int4(const attend_left *j, float *block, const float *x, size_t first, size_t rows)
 {
+	enum { TOGETHER = 8 };
+	for (size_t r0 = 0; j->table->lay_int4 && r0 < rows; r0 += TOGETHER) {
+		const size_t some = rows - r0 < TOGETHER ? rows - r0 : TOGETHER;
+		const float *part = x + r0 * j->stride_row;
+		float inverse[TOGETHER];
+		for (size_t r = 0; r < some; r++)
+			row_scale(j, part + r * j->stride_row, &j->x_scale[first + r0 + r], &inverse[r], &j->zero[first + r0 + r]);
+		j->table->lay_int4(block + r0 * j->kernel->unit, part, j->stride_row, some, rows * j->kernel->unit, j->k,
+		                   inverse);
+	}
+	if (j->table->lay_int4) return;
 	for (size_t r = 0; r < rows; r++) {
 		const float *row = x + r * j->stride_row;
 		int8_t q[PART];
