@@ -1,7 +1,7 @@
 /* gemm_amx.c: bf16 and int8 products on tile registers (Intel SDM vol. 1 chapter 18): two tiles of 16 rows of x and two of
  * 16 columns of a panel make four tiles of sums. A tile row is 16 words: the words of 16 steps. All tiles have 16 rows;
  * what stands behind the last row of x is multiplied too and never looked at, because telling the CPU of fewer rows takes
- * longer than a whole block. f32 and int4 are AVX-512's.
+ * longer than a whole block. f32 is AVX-512's; int4 stands in gemm_int4_amx.c.
  *
  * tdpbf16ps rounds to nearest, flushes subnormals, and adds the even and odd products of 32 inputs in an order of its own:
  * the same for every row. */
@@ -174,6 +174,9 @@ static void lay_bf16(float *block, const float *x, size_t stride, size_t rows, s
 	}
 }
 
+/* Up to eight rows take vectors as long as sixteen take tiles. */
+static const attend_kernel int4_few_kernel = GEMM_AVX512VNNI_INT4;
+
 const struct attend_gemm_table attend_gemm_amx = {
 	GEMM_AVX512_COMMON,
 	GEMM_AVX512BF16_ROUND,
@@ -205,6 +208,16 @@ const struct attend_gemm_table attend_gemm_amx = {
                                   .few_rows = 14,
                                   .enter = tiles_enter,
                                   .leave = tiles_leave},
-			[ATTEND_PACK_INT4] = GEMM_AVX512VNNI_INT4,
+			[ATTEND_PACK_INT4] = {.mr = 64,
+                                  .form = ATTEND_BLOCK_INT4,
+                                  .unit = 9,
+                                  .rate = 240,
+                                  .part = 32,
+                                  .tiled = true,
+                                  .tile = attend_int4_tile_amx,
+                                  .few = &int4_few_kernel,
+                                  .few_rows = 8,
+                                  .enter = attend_int4_tiles_enter,
+                                  .leave = tiles_leave},
 		},
 };

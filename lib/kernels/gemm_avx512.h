@@ -50,6 +50,9 @@ void attend_int8_tile_avx512vnni(float *tile, const float *block, const unsigned
                                  bool add, attend_ahead ahead);
 void attend_int4_tile_avx512vnni(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
                                  bool add, attend_ahead ahead);
+void attend_int4_tile_amx(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps,
+                          bool add, attend_ahead ahead);
+void attend_int4_tiles_enter(void);
 void attend_bf16_expand_avx512(unsigned char *to, const unsigned char *panel, size_t steps);
 bool attend_range_avx512(const float *x, size_t k, float *least, float *greatest);
 void attend_quantize_avx512(uint8_t *q, const float *x, size_t k, float inverse, int32_t offset, int32_t low,

@@ -19,6 +19,7 @@ static attend_probe_loop loop_of(attend_isa_level level, attend_pack_type type)
 {
 	const bool bytes = type == ATTEND_PACK_INT8 || type == ATTEND_PACK_INT4;
 	if (level >= ATTEND_ISA_AMX && type == ATTEND_PACK_INT8) return attend_probe_int8_amx;
+	if (level >= ATTEND_ISA_AMX && type == ATTEND_PACK_INT4) return attend_probe_int4_amx;
 	if (level >= ATTEND_ISA_AMX && type == ATTEND_PACK_BF16) return attend_probe_bf16_amx;
 	if (level >= ATTEND_ISA_AVX512BF16 && type == ATTEND_PACK_BF16) return attend_probe_bf16_avx512bf16;
 	if (level >= ATTEND_ISA_AVX512VNNI && bytes) return attend_probe_int8_avx512vnni;

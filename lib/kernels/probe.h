@@ -20,6 +20,7 @@ double attend_probe_int8_avx512vnni(size_t rounds);
 double attend_probe_bf16_avx512bf16(size_t rounds);
 double attend_probe_bf16_amx(size_t rounds);
 double attend_probe_int8_amx(size_t rounds);
+double attend_probe_int4_amx(size_t rounds);
 double attend_probe_f32_neon(size_t rounds);
 double attend_probe_int8_neondot(size_t rounds);
 

@@ -1,4 +1,4 @@
-/* probe_amx.c: tdpbf16ps and tdpbusd of four tiles of sums, as the products use them. */
+/* probe_amx.c: tdpbf16ps, tdpbusd and tdpbssd of four tiles of sums, as the products use them. */
 #include "lib/kernels/probe.h"
 #include "lib/kernels/tile_registers.h"
 
@@ -31,3 +31,4 @@ static void enter(void)
 
 TILE_PROBE(attend_probe_bf16_amx, _tile_dpbf16ps, 32)
 TILE_PROBE(attend_probe_int8_amx, _tile_dpbusd, 64)
+TILE_PROBE(attend_probe_int4_amx, _tile_dpbssd, 32) /* a group is half the depth, and takes as long */
