@@ -23,6 +23,8 @@ enum {
 	PACKED_DIM = 256 /* up to this head dimension the queries are copied together */
 };
 
+_Static_assert((size_t)MOST_QUERIES *PACKED_DIM / 2 <= (size_t)QUERIES * PACKED_DIM, "pairs of all queries");
+
 /* ---- A block of queries of one head ----------------------------------------------------------------------------------- */
 typedef struct query_block {
 	const attend_attention *a;
@@ -36,7 +38,7 @@ typedef struct query_block {
 	bool fresh;                   /* nothing was added to out yet, it is not cleared either */
 	const attend_attention *next; /* whose head next_h comes next on this thread; or NULL */
 	size_t next_h, next_tile;
-	_Alignas(64) float q[MOST_QUERIES * PACKED_DIM]; /* scale * log2 e * q; BF16: in pairs */
+	_Alignas(64) float q[QUERIES * PACKED_DIM]; /* scale * log2 e * q; BF16: in pairs, of MOST_QUERIES too */
 	float max[MOST_QUERIES], factor[MOST_QUERIES], sum[MOST_QUERIES][ATTEND_SUM_LANES];
 	_Alignas(64) float scores[MOST_QUERIES * TILE];
 	_Alignas(64) float pairs[MOST_QUERIES * (TILE / 2)]; /* BF16: probabilities */
