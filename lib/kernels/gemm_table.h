@@ -75,9 +75,8 @@ typedef struct attend_kernel {
 	size_t multiple; /* steps are padded to a multiple of this (0: 1) */
 	size_t rate;     /* bytes of panel times rows that one core multiplies in a nanosecond, roughly */
 	size_t part;     /* steps of a panel that fit the L1 cache beside the blocks */
-	bool
-		tiled; /* for tile registers: blocks but int4's are [steps/16][R][16] words, not [steps][R]; all have mr rows but the
-	                  * last, behind which a kernel may read and write up to 15 rows more */
+	bool tiled;      /* for tile registers: blocks are [steps/16][R][16] words, not [steps][R] (int4's are); all have mr
+	                  * rows but the last, behind which a kernel may read and write up to 15 rows more */
 	/* tile [rows][nr] = (add: +=) block x panel over `steps`; 1 <= rows <= mr. */
 	void (*tile)(float *tile, const float *block, const unsigned char *panel, size_t rows, size_t steps, bool add,
 	             attend_ahead ahead);

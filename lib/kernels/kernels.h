@@ -229,8 +229,9 @@ typedef struct attend_attention {
 size_t attend_attention_scratch(const attend_attention *sequences, size_t count);
 void attend_attention_forward(const attend_attention *sequences, size_t count, void *scratch);
 
-/* Backward of one attend_attention each; k, v are the raw rows [tk, H*K]. dq/dk/dv += (or = with overwrite) ; d_distance_bias [H][2*span+1] += ;
- * d_dense_bias (strides of dense_bias) +=. Any may be NULL. Recomputes the probabilities from log_sum. */
+/* Backward of one attend_attention each; k, v are the raw rows [tk, H*K]. dq/dk/dv += (or = with overwrite);
+ * d_distance_bias [H][2*span+1] += ; d_dense_bias (strides of dense_bias) +=. Any may be NULL. Recomputes the probabilities
+ * from log_sum. */
 typedef struct attend_attention_grad {
 	attend_attention forward; /* with out and log_sum filled */
 	const float *k;
