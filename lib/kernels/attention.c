@@ -273,11 +273,7 @@ static bool look_at_tile(seen_tile *t, const query_block *b, size_t tile)
 	return true;
 }
 
-static void score_seen(query_block *b, const seen_tile *t)
-{
-	score_tile(b, t->tile, t->begin, t->end, t->keys);
-}
-
+/* out = start + p v where the level sums by groups. */
 static void add_grouped(query_block *b, const struct attend_attention_groups *groups, const seen_tile *t,
                         const float *values, attend_product_start start)
 {
@@ -291,6 +287,7 @@ static void add_grouped(query_block *b, const struct attend_attention_groups *gr
 		                  b->factor[r]);
 }
 
+/* Scores become probabilities, not yet divided by their sums. */
 static void soften_seen(query_block *b, const seen_tile *t)
 {
 	const attend_attention *a = b->a;
@@ -313,6 +310,7 @@ static void soften_seen(query_block *b, const seen_tile *t)
 			attend_attention_dropout(a, b->table, b->h, b->first + r, t->base, t->lanes[r].hi, b->scores + r * TILE);
 }
 
+/* The values of what soften_seen was called for last. */
 static void add_seen(query_block *b, const seen_tile *t)
 {
 	const attend_attention *a = b->a;
@@ -333,7 +331,7 @@ static void attend_to_tiles(query_block *b)
 		seen_tile t;
 		if (!look_at_tile(&t, b, tile)) continue;
 		if (few) ask_values(b->a, b->h, tile);
-		score_seen(b, &t);
+		score_tile(b, tile, t.begin, t.end, t.keys);
 		if (few && t.base + TILE < b->some.hi) ask_keys(b->a, b->h, tile + 1);
 		else if (few && b->next) ask_keys(b->next, b->next_h, b->next_tile);
 		soften_seen(b, &t);
@@ -350,7 +348,7 @@ static void attend_on_registers(query_block *b)
 	for (size_t tile = b->some.lo / TILE; tile * TILE < b->some.hi; tile++) {
 		seen_tile *t = &seen[turn];
 		if (!look_at_tile(t, b, tile)) continue;
-		score_seen(b, t);
+		score_tile(b, tile, t->begin, t->end, t->keys);
 		if (before) add_seen(b, before);
 		soften_seen(b, t);
 		before = t;

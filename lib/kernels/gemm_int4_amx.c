@@ -1,10 +1,11 @@
-/* gemm_int4_amx.c: int4 products of many rows on tile registers. A group of 32 inputs is half the depth of a tile; its sums, sixteen
- * rows by sixteen columns, are exact, and go through memory to be scaled and added in the order of the groups, as on vectors:
- * the same bits as attend_int4_tile_avx512vnni's, in two thirds of the time. What stands behind the last row of x is multiplied
- * too and never looked at. */
+/* gemm_int4_amx.c: int4 products of many rows on tile registers. A group of 32 inputs is half the depth of a tile; its sums,
+ * sixteen rows by sixteen columns, are exact, and go through memory to be scaled and added in the order of the groups, as on
+ * vectors: the same bits as attend_int4_tile_avx512vnni's. What stands behind the last row of x is multiplied too and never
+ * looked at. */
 #include <string.h>
 
 #include "lib/kernels/gemm_avx512.h"
+#include "lib/kernels/tile_registers.h"
 
 /* Steps of a panel that are multiplied before their sums are scaled: these come back only from the cache. */
 enum { STEPS = 8, TILE_ROWS = 16, STEP_NIBBLES = 512, STEP_BYTES = STEP_NIBBLES + 64, ROW_BYTES = 36, WORDS = 8 };
@@ -18,11 +19,7 @@ typedef struct workplace {
 /* Sums in 0 1 and 2 3, rows in 4, columns in 6 7. */
 void attend_int4_tiles_enter(void)
 {
-	static const struct config {
-		uint8_t palette, start_row, reserved[14];
-		uint16_t row_bytes[16];
-		uint8_t rows[16];
-	} config = {
+	static const tile_config config = {
 		.palette = 1,
 		.row_bytes = {64, 64, 64, 64, 32, 32, 64, 64},
 		.rows = {TILE_ROWS, TILE_ROWS, TILE_ROWS, TILE_ROWS, TILE_ROWS, TILE_ROWS, WORDS, WORDS},

@@ -27,8 +27,8 @@ static inline size_t attend_group_columns(size_t dim)
 	return (dim + 31) / 32 * 32;
 }
 
-/* Attention in BF16 on tile registers (Intel SDM vol. 1 chapter 18): blocks of up to ATTEND_GROUP_ROWS queries, their arrays with room
- * for all of them, of whose rows
+/* Attention in BF16 on tile registers (Intel SDM vol. 1 chapter 18): blocks of up to ATTEND_GROUP_ROWS queries, their arrays
+ * with room for all of them, of whose rows
  * begin .. end-1 see some of a tile. Words are taken in groups of 16, which begin at multiples of 16: each has chains of its
  * own, whose sum is added to the row's. On a thread between enter and leave; value_row anywhere. */
 struct attend_attention_groups {

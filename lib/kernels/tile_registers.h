@@ -6,13 +6,16 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+/* What _tile_loadconfig reads. */
+typedef struct tile_config {
+	uint8_t palette, start_row, reserved[14];
+	uint16_t row_bytes[16];
+	uint8_t rows[16];
+} tile_config;
+
 static inline void tiles_enter(void)
 {
-	static const struct config {
-		uint8_t palette, start_row, reserved[14];
-		uint16_t row_bytes[16];
-		uint8_t rows[16];
-	} config = {
+	static const tile_config config = {
 		.palette = 1,
 		.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64},
 		.rows = {16, 16, 16, 16, 16, 16, 16, 16},

@@ -76,7 +76,7 @@ def table(peers):
                 name, dtype, ratio, NAMES[best["family"]], share(mine), share(best), mine["rss_mb"] / best["rss_mb"],
                 "**lost**" if ratio < 1 else ""))
     rivals = sorted({NAMES[r["family"]] for r in rows if r["family"] != "attend"})
-    print("\nLost: %s. Rivals in these runs: %s; no other engine was run." % (", ".join(lost) or "none", ", ".join(rivals)))
+    print("\nLost: %s. Rivals in these runs: %s; no other engine was run." % (", ".join(lost) or "none", "; ".join(rivals)))
 
 
 def tokenizers(body):
